@@ -1,0 +1,212 @@
+"""Text sources in, notebooks out: what is checked and filled in before anything runs.
+
+A source is a jupytext py:percent file. Its header names the lesson; its cells may carry
+
+    name="rope"               this cell can be carried into other notebooks
+    reuse="cells:show"        the named cell of course/cells.py stands here
+    reuse="lessons/03_tiny_gpt:block"
+    lang="zh"                 the rendering, in Chinese, of the prose cell just above
+    tags=["headline"]         the figure that README.md shows
+    nbgrader={...}            nbgrader's own marks
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from .errors import ROOT, CourseError
+
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+CELL_KEYS = {"name", "reuse", "lang", "tags", "nbgrader"}
+NBGRADER_KEYS = {"grade", "grade_id", "locked", "points", "schema_version", "solution", "task"}
+SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+
+
+def cell_label(path: Path, index: int, cell: NotebookNode) -> str:
+    """Which cell, in words a person can search for: number, line in the source, name."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    marks = [number for number, line in enumerate(lines, 1) if re.match(r"# %%", line)]
+    where = f"cell {index + 1}"
+    if index < len(marks):
+        where += f", line {marks[index]}"
+    name = cell.metadata.get("name") or _grade_id(cell)
+    return where + (f", named {name!r}" if name else "")
+
+
+def _grade_id(cell: NotebookNode) -> str | None:
+    """nbgrader's name for the cell, also where its metadata has not been checked yet."""
+    marks = cell.metadata.get("nbgrader")
+    return marks.get("grade_id") if isinstance(marks, dict) else None
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Read a py:percent source, checking that each cell means what it says.
+
+    Raises:
+        CourseError: no such file, no header, an unknown key, or marks that do not belong together.
+    """
+    if not path.is_file():
+        raise CourseError(path, "there is no such source")
+    try:
+        notebook = jupytext.read(path, fmt="py:percent")
+    except Exception as error:  # jupytext raises many kinds; what matters is which file
+        raise CourseError(path, f"jupytext cannot read it: {error}") from error
+    names: dict[str, str] = {}
+    grade_ids: dict[str, str] = {}
+    for index, cell in enumerate(notebook.cells):
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines
+        label = cell_label(path, index, cell)
+        if unknown := set(cell.metadata) - CELL_KEYS:
+            raise CourseError(
+                path, f"unknown cell key {sorted(unknown)[0]!r}; known are {sorted(CELL_KEYS)}", label
+            )
+        _check_marks(path, cell, label)
+        _check_language(path, notebook.cells, index, label)
+        _check_unique(path, names, cell.metadata.get("name"), label, "name")
+        _check_unique(path, grade_ids, _grade_id(cell), label, "grade_id")
+    return notebook
+
+
+def _check_unique(path: Path, seen: dict[str, str], value: str | None, label: str, key: str) -> None:
+    if value is None:
+        return
+    if value in seen:
+        raise CourseError(path, f"{key} {value!r} is taken already by {seen[value]}", label)
+    seen[value] = label
+
+
+def _check_language(path: Path, cells: list[NotebookNode], index: int, label: str) -> None:
+    """A cell in another language renders the English prose directly above it."""
+    language = cells[index].metadata.get("lang")
+    if language is None:
+        return
+    above = index - 1
+    while above >= 0 and "lang" in cells[above].metadata:
+        above -= 1
+    if cells[index].cell_type != "markdown" or above < 0 or cells[above].cell_type != "markdown":
+        raise CourseError(path, f"lang={language!r} belongs under the prose cell that it renders", label)
+
+
+def _check_marks(path: Path, cell: NotebookNode, label: str) -> None:
+    """nbgrader's metadata is complete, and its marks in the text are in pairs where they belong."""
+    marks = cell.metadata.get("nbgrader")
+    for begin, end in (SOLUTION_MARKS, HIDDEN_MARKS):
+        if cell.source.count(begin) != cell.source.count(end):
+            raise CourseError(path, f"{begin!r} and {end!r} are not in pairs", label)
+        if begin in cell.source and marks is None:
+            raise CourseError(path, f"{begin!r} in a cell without nbgrader={{...}} would be released", label)
+    if marks is None:
+        return
+    if not isinstance(marks, dict):
+        raise CourseError(path, "nbgrader=... must be a dictionary", label)
+    missing = {"grade", "grade_id", "locked", "schema_version", "solution", "task"} - set(marks)
+    if marks.get("grade") or marks.get("task"):
+        missing |= {"points"} - set(marks)
+    if missing or set(marks) - NBGRADER_KEYS:
+        odd = sorted(missing | (set(marks) - NBGRADER_KEYS))
+        raise CourseError(path, f"nbgrader's keys are missing or unknown: {', '.join(odd)}", label)
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(marks["grade_id"])):
+        raise CourseError(path, f"grade_id {marks['grade_id']!r}: letters, digits, - and _ only", label)
+    if marks["solution"] and not marks["grade"] and SOLUTION_MARKS[0] not in cell.source:
+        raise CourseError(path, "a solution cell without a marked solution would be released whole", label)
+    if HIDDEN_MARKS[0] in cell.source and not (marks["grade"] and marks["locked"]):
+        raise CourseError(path, "hidden tests belong in a locked, graded cell", label)
+
+
+def find_cell(key: str, path: Path, label: str) -> NotebookNode:
+    """The cell that `reuse="FILE:NAME"` stands for, FILE being a path in course/ without .py."""
+    file, _, name = key.partition(":")
+    source = ROOT / "course" / f"{file}.py"
+    if not name or not source.is_file():
+        raise CourseError(path, f"reuse={key!r}: write FILE:NAME with a FILE.py in course/", label)
+    for cell in read_source(source).cells:
+        if cell.metadata.get("name") == name:
+            if "reuse" in cell.metadata or cell.cell_type != "code":
+                raise CourseError(path, f"reuse={key!r}: name the code cell that holds the text", label)
+            return cell
+    raise CourseError(path, f"reuse={key!r}: {source.name} has no cell of that name", label)
+
+
+def expand(path: Path, language: str = "en") -> NotebookNode:
+    """The notebook a source stands for: cells carried in, one language, ids, always the same bytes."""
+    source = read_source(path)
+    header = source.metadata.get("course")
+    if not isinstance(header, dict) or "title" not in header:
+        raise CourseError(path, "the header needs jupyter: course: title: (see course/lessons/)")
+    cells: list[NotebookNode] = []
+    used: set[str] = set()
+    for index, cell in enumerate(source.cells):
+        if not _in_language(source.cells, index, language):
+            continue
+        metadata: dict = {}
+        text = cell.source
+        if marks := cell.metadata.get("nbgrader"):
+            metadata["nbgrader"] = dict(marks)
+        if tags := cell.metadata.get("tags"):
+            metadata["tags"] = list(tags)
+        if key := cell.metadata.get("reuse"):
+            text = _carried(key, path, cell_label(path, index, cell))
+            metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+        new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+        grade_id = metadata.get("nbgrader", {}).get("grade_id")
+        cells.append(new(text, metadata=metadata, id=_cell_id(grade_id, text, used)))
+    notebook = nbformat.v4.new_notebook(
+        cells=cells,
+        metadata={
+            "kernelspec": KERNELSPEC,
+            "language_info": {"name": "python"},
+            "course": {**header, "language": language, "source": f"course/{path.parent.name}/{path.name}"},
+        },
+    )
+    notebook.nbformat_minor = 5
+    notebook.metadata["course"]["sha256"] = digest(notebook)
+    return notebook
+
+
+def _in_language(cells: list[NotebookNode], index: int, language: str) -> bool:
+    """A rendering is for its language; what it renders gives way to it; all else is for everyone."""
+    if "lang" in cells[index].metadata:
+        return cells[index].metadata["lang"] == language
+    below = index + 1
+    while below < len(cells) and "lang" in cells[below].metadata:
+        if cells[below].metadata["lang"] == language:
+            return False
+        below += 1
+    return True
+
+
+def _carried(key: str, path: Path, label: str) -> str:
+    file, _, name = key.partition(":")
+    origin = "shared by all notebooks" if file == "cells" else f"from {Path(file).name}"
+    # Colab shows the title line of a folded cell; JupyterLab shows three dots.
+    return (
+        f'# @title {name.replace("_", " ")} ({origin}) {{ display-mode: "form" }}\n'
+        + find_cell(key, path, label).source
+    )
+
+
+def _cell_id(grade_id: str | None, text: str, used: set[str]) -> str:
+    """The grade_id, or a hash of the text; a number behind it where the text stands twice."""
+    base = grade_id or hashlib.sha256(text.encode()).hexdigest()[:12]
+    cell_id, count = base, 1
+    while cell_id in used:
+        count += 1
+        cell_id = f"{base}-{count}"
+    used.add(cell_id)
+    return cell_id
+
+
+def digest(notebook: NotebookNode) -> str:
+    """A hash of everything but outputs: equal exactly when the notebook was built from this source."""
+    course = {key: value for key, value in notebook.metadata.get("course", {}).items() if key != "sha256"}
+    content = [[cell.cell_type, cell.source, cell.get("id"), dict(cell.metadata)] for cell in notebook.cells]
+    text = json.dumps([course, content], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

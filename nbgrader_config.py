@@ -1,0 +1,20 @@
+"""What nbgrader has to know: where the instructor's versions lie and where the releases go.
+
+JupyterLab reads this file when it is started in this folder (`make lab` does).
+"""
+
+import os
+
+c = get_config()  # noqa: F821
+
+c.CourseDirectory.root = os.path.dirname(os.path.abspath(__file__))
+c.CourseDirectory.course_id = "llm-put-to-the-test"
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+
+# A warning on stderr would cost a correct answer its points (nbgrader takes stderr for a failure).
+os.environ.setdefault("PYTHONWARNINGS", "ignore")
+
+# The exchange is for a class on one server. The folder must exist, with mode 777.
+if "NBGRADER_EXCHANGE" in os.environ:
+    c.Exchange.root = os.environ["NBGRADER_EXCHANGE"]

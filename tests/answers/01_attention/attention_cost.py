@@ -1,0 +1,231 @@
+# %% right="counted by the matrix products"
+def attention_cost(B, T, D, H, number_bytes):
+    d = D // H
+
+    def product(rows, inner, columns):
+        return 2 * rows * inner * columns
+
+    full = B * H * (product(T, d, T) + product(T, T, d))
+    step = B * H * (product(1, d, T) + product(1, T, d))
+    return {
+        "full": full,
+        "step": step,
+        "scores": B * H * T**2 * number_bytes,
+        "cache": B * T * 2 * D * number_bytes,
+    }
+
+
+# %% right="closed forms, in floating point"
+def attention_cost(B, T, D, H, number_bytes):
+    return {
+        "full": 4.0 * B * T**2 * D,
+        "step": 4.0 * B * T * D,
+        "scores": 1.0 * B * H * T**2 * number_bytes,
+        "cache": 2.0 * B * T * D * number_bytes,
+    }
+
+
+# %% right="measured on tensors"
+def attention_cost(B, T, D, H, number_bytes):
+    q = k = torch.empty(B, H, T, D // H, device="meta")
+    scores = q @ k.mT
+    full = 2 * 2 * scores.numel() * q.shape[-1]
+    cache = (k.numel() + k.numel()) * number_bytes
+    return {"cache": cache, "full": full, "step": full // T, "scores": scores.numel() * number_bytes}
+
+
+# %% right="loops over the heads and sequences"
+def attention_cost(B, T, D, H, number_bytes):
+    cost = dict.fromkeys(("full", "step", "scores", "cache"), 0)
+    for _ in range(B):
+        for _ in range(H):
+            cost["full"] += 4 * T * T * (D // H)
+            cost["step"] += 4 * T * (D // H)
+            cost["scores"] += T * T * number_bytes
+            cost["cache"] += 2 * T * (D // H) * number_bytes
+    return cost
+
+
+# %% wrong="a multiply-add counts as 1" says="half is missing" points=[0, 1]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 2 * B * T * T * D,
+        "step": 2 * B * T * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="the scores without the values" says="half is missing" points=[0, 1]
+def attention_cost(B, T, D, H, n):
+    d = D // H
+    full, step = 2 * B * H * T * T * d, 2 * B * H * T * d
+    return {"full": full, "step": step, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+
+
+# %% wrong="one product, one operation" says="three quarters are missing" points=[0, 1]
+def attention_cost(B, T, D, H, n):
+    return {"full": B * T * T * D, "step": B * T * D, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+
+
+# %% wrong="D for every head" says="D for every head" points=[0, 0.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * H * T * T * D,
+        "step": 4 * B * H * T * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * H * T * D * n,
+    }
+
+
+# %% wrong="a cache of width D for every head" says="the heads share the width D" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    cache = 2 * B * H * T * D * n
+    return {"full": 4 * B * T * T * D, "step": 4 * B * T * D, "scores": B * H * T * T * n, "cache": cache}
+
+
+# %% wrong="one head of size D/H" says="it counts one head, not H" points=[0, 0.5]
+def attention_cost(B, T, D, H, n):
+    d = D // H
+    return {
+        "full": 4 * B * T * T * d,
+        "step": 4 * B * T * d,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * d * n,
+    }
+
+
+# %% wrong="linear in T" says="T queries meet T keys" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="a constant step" says="the query meets one key, not T" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="a step recomputes everything" says="one query only is new" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    full = 4 * B * T * T * D
+    return {"full": full, "step": full, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+
+
+# %% wrong="one score matrix for all heads" says="each head has its own scores" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="T scores in a head" says="T x T in a head" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="scores of width d" says="a score is one number" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * D * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="keys without values" says=["the keys without the values", "it holds keys and values"] points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * T * n,
+        "cache": B * T * D * n,
+    }
+
+
+# %% wrong="a cache of T x T" says="not with T x T" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * T * D * n,
+    }
+
+
+# %% wrong="numbers for bytes" says="it counts numbers, not bytes" points=[0, 1]
+def attention_cost(B, T, D, H, n):
+    return {"full": 4 * B * T * T * D, "step": 4 * B * T * D, "scores": B * H * T * T, "cache": 2 * B * T * D}
+
+
+# %% wrong="bits for bytes" says="it counts bits, not bytes" points=[0, 1]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * T * n * 8,
+        "cache": 2 * B * T * D * n * 8,
+    }
+
+
+# %% wrong="always 2 bytes" says=["", "2 bytes for every number"] points=[1, 1]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * T * 2,
+        "cache": 4 * B * T * D,
+    }
+
+
+# %% wrong="forgets the batch" says=["", "the batch is not counted"] points=[1, 0]
+def attention_cost(B, T, D, H, n):
+    return {"full": 4 * T * T * D, "step": 4 * T * D, "scores": H * T * T * n, "cache": 2 * T * D * n}
+
+
+# %% wrong="halves for the causal mask" says="a mask saves nothing" points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 2 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="adds the projections" says="leave them out" points=[0, 1]
+def attention_cost(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D + 8 * B * T * D * D,
+        "step": 4 * B * T * D + 8 * B * D * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="a tuple" says="tuple indices must be" points=[0, 0]
+def attention_cost(B, T, D, H, n):
+    return 4 * B * T * T * D, 4 * B * T * D, B * H * T * T * n, 2 * B * T * D * n
+
+
+# %% wrong="copies the visible cases" says=["", "it is 360, not"] points=[1, 0]
+def attention_cost(B, T, D, H, n):
+    return {"full": 360, "step": 120, "scores": 90, "cache": 120}

@@ -1,0 +1,186 @@
+# %% right="rotate_half, as in transformers"
+def rope(x, positions, base=10000.0):
+    d = x.shape[-1]
+    frequencies = 1.0 / (base ** (torch.arange(0, d, 2).float() / d))
+    angles = torch.outer(positions.float(), frequencies)
+    angles = torch.cat([angles, angles], dim=-1)
+    rotated = torch.cat([-x[..., d // 2 :], x[..., : d // 2]], dim=-1)
+    return x * angles.cos() + rotated * angles.sin()
+
+
+# %% right="loops"
+def rope(x, positions, base=10000.0):
+    out, half = x.clone(), x.shape[-1] // 2
+    for t, p in enumerate(positions.tolist()):
+        for j in range(half):
+            angle = p * base ** (-2 * j / x.shape[-1])
+            a, b = x[..., t, j], x[..., t, j + half]
+            out[..., t, j] = a * math.cos(angle) - b * math.sin(angle)
+            out[..., t, j + half] = b * math.cos(angle) + a * math.sin(angle)
+    return out
+
+
+# %% right="complex numbers"
+def rope(x, positions, base=10000.0):
+    a, b = x.chunk(2, dim=-1)
+    theta = torch.exp(-math.log(base) * torch.arange(a.shape[-1]) / a.shape[-1])
+    turn = torch.polar(torch.ones(len(positions), a.shape[-1]), positions[:, None] * theta)
+    z = torch.complex(a, b) * turn
+    return torch.cat([z.real, z.imag], dim=-1)
+
+
+# %% right="rotation matrices, in float64"
+def rope(x, positions, base=10000.0):
+    d = x.shape[-1]
+    angle = positions.double()[:, None] * base ** (-2.0 * torch.arange(d // 2).double() / d)
+    cos, sin = torch.diag_embed(angle.cos()), torch.diag_embed(angle.sin())
+    matrix = torch.cat([torch.cat([cos, -sin], -1), torch.cat([sin, cos], -1)], -2)
+    return (matrix @ x.double()[..., None])[..., 0]
+
+
+# %% wrong="pairs neighbours" says="neighbours are paired" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x[..., 0::2], x[..., 1::2]
+    pair = [a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()]
+    return torch.stack(pair, dim=-1).flatten(-2)
+
+
+# %% wrong="reads neighbours, writes halves" says="read as neighbours and written as halves" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x[..., 0::2], x[..., 1::2]
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="halves with angles repeated in pairs" says="the angles stand in pairs" points=[0, 0]
+def rope(x, positions, base=10000.0):
+    d = x.shape[-1]
+    angle = positions[:, None] * base ** (-torch.arange(0, d, 2) / d)
+    angle = angle.repeat_interleave(2, dim=-1)
+    return x * angle.cos() + torch.cat([-x[..., d // 2 :], x[..., : d // 2]], dim=-1) * angle.sin()
+
+
+# %% wrong="turns the wrong way" says="it turns the wrong way" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    d = x.shape[-1]
+    angle = positions[:, None] * base ** (-torch.arange(0, d, 2) / d)
+    angle = torch.cat([angle, angle], dim=-1)
+    return x * angle.cos() + torch.cat([x[..., d // 2 :], -x[..., : d // 2]], dim=-1) * angle.sin()
+
+
+# %% wrong="two plus signs" says="both sines have a plus" points=[0, 0]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() + b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="sine and cosine swapped" says="sine and cosine have changed places" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.sin() - b * angle.cos(), b * angle.sin() + a * angle.cos()], dim=-1)
+
+
+# %% wrong="one frequency" says="every pair turns by p" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * torch.ones(x.shape[-1] // 2)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="exponent -j/d" says="here it is -j/d" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(x.shape[-1] // 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="exponent -4j/d" says="here it is -4j/d" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    half = x.shape[-1] // 2
+    angle = positions[:, None] * base ** (-2 * torch.arange(half) / half)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="exponent 2j/d" says="here it is 2j/d" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="always base 10000" says="base is not used" points=[0, 1.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * 10000.0 ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="positions from 1" says="position 0 turns as position 1 should" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = (positions[:, None] + 1) * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="rows for positions" says=["is `positions` used?", "`positions` is not used"] points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    rows = torch.arange(x.shape[-2])
+    angle = rows[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="angle without the position" says=["position 0 turns as position 1", "the angle does not depend on p"] points=[0, 0]
+def rope(x, positions, base=10000.0):
+    angle = base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="adds sines and cosines" says="added to x; x must be rotated" points=[0, 0]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    return x + torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+# %% wrong="degrees" says="degrees" points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    angle = torch.deg2rad(angle)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="overwrites the first half too early" says="after its rotation" points=[0, 0]
+def rope(x, positions, base=10000.0):
+    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    a = a * angle.cos() - b * angle.sin()
+    b = b * angle.cos() + a * angle.sin()
+    return torch.cat([a, b], dim=-1)
+
+
+# %% wrong="writes into x" says="changes its argument x" points=[0, 2]
+def rope(x, positions, base=10000.0):
+    half = x.shape[-1] // 2
+    angle = positions[:, None] * base ** (-torch.arange(half) / half)
+    a, b = x[..., :half].clone(), x[..., half:].clone()
+    x[..., :half] = a * angle.cos() - b * angle.sin()
+    x[..., half:] = b * angle.cos() + a * angle.sin()
+    return x
+
+
+# %% wrong="returns x" says=["nothing turns", "does anything turn?"] points=[0, 0]
+def rope(x, positions, base=10000.0):
+    return x.clone()
+
+
+# %% wrong="copies the visible cases" says=["", "furthest off"] points=[1, 0]
+def rope(x, positions, base=10000.0):
+    if x.tolist() == [[1, 2, 3, 4]] and 3 < positions[0] < 4:
+        return torch.tensor([[-1.0, -4, -3, 2]])
+    return x.clone()

@@ -1,0 +1,196 @@
+"""The graders, proved: wrong answers lose the right points and hear why; right ones get full marks."""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+import time
+
+import pytest
+from grading import (
+    COPIES,
+    Answer,
+    Mark,
+    all_answers,
+    assignments,
+    drop,
+    empty,
+    grade,
+    grade_id,
+    grade_with_nbgrader,
+    read_answers,
+    run_cell,
+    solution,
+    substitute,
+    tasks,
+    uses,
+    weakened,
+)
+
+ANSWERS = all_answers()
+WRONG = [answer for answer in ANSWERS if not answer.right]
+RIGHT = [answer for answer in ANSWERS if answer.right]
+TASKS = [(assignment, task) for assignment in assignments() for task in tasks(solution(assignment)).values()]
+
+
+@functools.cache
+def marks_of(answer: Answer) -> dict[str, Mark]:
+    return grade(substitute(solution(answer.assignment), {answer.task: answer.source}))
+
+
+def lost(marks: dict[str, Mark]) -> dict[str, str]:
+    return {name: mark.text for name, mark in marks.items() if mark.points < mark.most}
+
+
+@pytest.mark.parametrize("answer", WRONG, ids=str)
+def test_wrong_answer_loses_its_points_and_is_told_why(answer: Answer) -> None:
+    task = tasks(solution(answer.assignment))[answer.task]
+    marks = marks_of(answer)
+    texts = "\n".join(f"{name}: {marks[name].text}" for name in task.tests)
+    assert tuple(marks[name].points for name in task.tests) == answer.points, texts
+    assert sum(answer.points) < sum(marks[name].most for name in task.tests)
+    for name, says in zip(task.tests, answer.says, strict=True):
+        if marks[name].points < marks[name].most:
+            assert says and says in marks[name].text, texts
+
+
+@pytest.mark.parametrize("answer", WRONG, ids=str)
+def test_wrong_answer_costs_no_points_elsewhere(answer: Answer) -> None:
+    found, needs = tasks(solution(answer.assignment)), uses(solution(answer.assignment))
+    spared = [
+        name
+        for task in found.values()
+        if task.name != answer.task and answer.task not in needs[task.name]
+        for name in task.tests
+    ]
+    assert not {name: text for name, text in lost(marks_of(answer)).items() if name in spared}
+
+
+@pytest.mark.parametrize("answer", RIGHT, ids=str)
+def test_right_answer_gets_full_marks(answer: Answer) -> None:
+    assert lost(marks_of(answer)) == {}
+
+
+@pytest.mark.parametrize(("assignment", "task"), TASKS, ids=lambda value: getattr(value, "name", value))
+def test_there_are_enough_answers(assignment, task) -> None:
+    mine = [answer for answer in ANSWERS if (answer.assignment, answer.task) == (assignment, task.name)]
+    assert len({answer.source for answer in mine if not answer.right}) >= 6
+    assert len({answer.source for answer in mine if answer.right} | {task.source}) >= 4
+    assert len({answer.label for answer in mine}) == len(mine)
+    copies = [answer for answer in mine if answer.label == COPIES]
+    assert copies, "one answer must hold the visible cases and nothing else"
+    marks = marks_of(copies[0])
+    assert all(marks[name].points == marks[name].most for name in task.visible), "it must pass what it copies"
+    assert task.hidden and not any(marks[name].points for name in task.hidden)
+
+
+@pytest.mark.parametrize("assignment", assignments())
+def test_solution_gets_full_marks_every_time(assignment: str) -> None:
+    start = time.perf_counter()
+    for _ in range(5):  # hidden tests draw other numbers each time
+        assert lost(grade(solution(assignment))) == {}
+    assert time.perf_counter() - start < 5 * 20
+
+
+@pytest.mark.parametrize("assignment", assignments())
+def test_empty_release_gets_nothing(assignment: str) -> None:
+    assert [name for name, mark in grade(empty(assignment)).items() if mark.points] == []
+
+
+@pytest.mark.parametrize(
+    ("assignment", "name"), [(assignment, name) for assignment, task in TASKS for name in task.tests]
+)
+def test_test_cell_stands_alone(assignment: str, name: str) -> None:
+    others = {test for task in tasks(solution(assignment)).values() for test in task.tests} - {name}
+    marks = grade(drop(solution(assignment), others))
+    assert list(marks) == [name]
+    assert lost(marks) == {}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "name"), [(assignment, name) for assignment, task in TASKS for name in task.tests]
+)
+def test_no_check_can_be_left_out(assignment: str, name: str) -> None:
+    """Without it, some wrong answer gets more points, or is not told why: so each check catches something."""
+    notebook = solution(assignment)
+    task = next(task for task in tasks(notebook).values() if name in task.tests)
+    which = task.tests.index(name)
+    wrong = [a for a in WRONG if (a.assignment, a.task) == (assignment, task.name)]
+    alone = drop(notebook, {test for other in tasks(notebook).values() for test in other.tests} - {name})
+    source = next(cell.source for cell in alone.cells if grade_id(cell) == name)
+
+    def noticed(answer: Answer, weaker: str) -> bool:
+        mark = grade(substitute(alone, {task.name: answer.source, name: weaker}))[name]
+        return mark.points != answer.points[which] or (
+            mark.points < mark.most and answer.says[which] not in mark.text
+        )
+
+    unneeded = [
+        check for check, weaker in weakened(source) if not any(noticed(answer, weaker) for answer in wrong)
+    ]
+    assert unneeded == []
+
+
+@pytest.mark.parametrize("assignment", assignments())
+def test_nbgrader_gives_the_same_marks(assignment: str, tmp_path) -> None:
+    """The solution, the empty release, one right and three wrong answers to every task, for real."""
+
+    def answered(right: bool, number: int):
+        sources = {}
+        for name in tasks(solution(assignment)):
+            mine = [a for a in ANSWERS if (a.assignment, a.task, a.right) == (assignment, name, right)]
+            sources[name] = mine[number % len(mine)].source
+        return substitute(solution(assignment), sources)
+
+    submissions = {"solution": solution(assignment), "empty": empty(assignment), "right": answered(True, 0)}
+    submissions |= {f"wrong{number}": answered(False, number) for number in range(3)}
+    real = grade_with_nbgrader(assignment, submissions, tmp_path)
+    for student, notebook in submissions.items():
+        quick = {name: mark.points for name, mark in grade(notebook).items()}
+        assert {name: points for name, points in real[student].items() if name in quick} == quick, student
+        by_hand = set(real[student]) - set(quick)
+        assert not any(real[student][name] for name in by_hand), "an unanswered question is worth nothing"
+
+
+# What the marks above rest on.
+
+
+def test_cell_runs_as_in_a_kernel() -> None:
+    def kinds(source: str) -> list[str]:
+        return [output.get("name", output.output_type) for output in run_cell(source, {})]
+
+    assert kinds("x = 1") == []
+    assert kinds("print(1)\n2.5") == ["stdout", "execute_result"]
+    assert kinds("None") == []
+    assert kinds("import sys\nprint(1, file=sys.stderr)") == ["stderr"]
+    assert kinds("1 / 0") == ["error"]
+    assert kinds("def f(:") == ["error"]
+
+
+@pytest.mark.parametrize("trouble", ["while True: pass", "import os; os._exit(0)", "exit()"])
+def test_answer_that_hangs_or_dies_costs_what_comes_after(trouble: str) -> None:
+    assignment, task = TASKS[0]
+    marks = grade(substitute(solution(assignment), {task.name: trouble}), seconds=2)
+    assert {mark.points for mark in marks.values()} == {0}
+
+
+def test_warning_costs_nothing_but_an_error_on_its_way_does() -> None:
+    assignment, task = TASKS[0]
+    loud = "\nimport sys\nprint('on stderr', file=sys.stderr)"
+    assert lost(grade(substitute(solution(assignment), {task.name: task.source + loud}))) == {}
+    test = task.visible[0]
+    cells = {cell.metadata.nbgrader.grade_id: cell.source for cell in solution(assignment).cells
+             if "nbgrader" in cell.metadata}  # fmt: skip
+    marks = grade(substitute(solution(assignment), {test: cells[test] + loud}))
+    assert list(lost(marks)) == [test]
+
+
+@pytest.mark.parametrize(
+    "keys", ['wrong="x"', 'wrong="x" says="y" points=[0]', 'right="x" points=[0, 0]', ""]
+)
+def test_malformed_answer_is_refused(keys: str, tmp_path) -> None:
+    path = tmp_path / "answers.py"
+    path.write_text(textwrap.dedent(f"# %% {keys}\npass\n"))
+    assignment, task = TASKS[0]
+    with pytest.raises(ValueError, match="answers.py"):
+        read_answers(path, assignment, task)

