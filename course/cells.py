@@ -35,10 +35,15 @@ def show(figure, alt):
     plt.close(figure)
 
 
-def draw_guess(axes, guess):
-    """A dotted line at the reader's guess, on the y-axis; nothing where there is none."""
+def draw_guess(axes, guess, at=None):
+    """The reader's guess: a star at x = `at`, or a line across; nothing where there is no guess."""
+    if guess is not None and at is None:
+        axes.axhline(guess, color="black", linestyle=":", linewidth=1.5)
+    elif guess is not None:
+        axes.plot(at, guess, "*", color="black", markersize=14)
     if guess is not None:
-        axes.axhline(guess, color="black", linestyle=":", linewidth=1.5, label="your guess")
+        place = (at, guess) if at is not None else (axes.get_xlim()[0], guess)
+        axes.annotate(" your guess", place, xytext=(6, 4), textcoords="offset points")
 
 
 # %% name="progress"
@@ -252,13 +257,18 @@ def check_unchanged(function, *arguments, **keywords):
 
 def check_raises(error, function, *arguments, **keywords):
     """Fail unless `function` raises an error of that class."""
+    given = [_brief(value) for value in arguments]
+    given += [f"{name}={_brief(value)}" for name, value in keywords.items()]
+    made = f"{function.__name__}({', '.join(given)})"
     try:
         result = call(function, *arguments, **keywords)
     except error:
         return
     except Exception as other:
-        raise CheckFailed(f"it raises {type(other).__name__}, not {error.__name__}: {other}") from other
-    raise CheckFailed(f"it returns {_brief(result)} where it must raise {error.__name__}")
+        raise CheckFailed(
+            f"{made}: it raises {type(other).__name__}, not {error.__name__}: {other}"
+        ) from other
+    raise CheckFailed(f"{made}: it returns {_brief(result)} where it must raise {error.__name__}")
 
 
 def unpack(result, *names):

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import checkout
 import colab
 import nbformat
 import pytest
@@ -115,13 +116,6 @@ def test_notebooks_install_the_versions_that_were_tried(tmp_path: Path) -> None:
 # --- Nothing of anyone's machine --------------------------------------------------------------
 
 
-def tracked() -> list[Path]:
-    """What is committed, or would be: the files of the checkout that git does not ignore."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
-
-
 def machine_paths(text: str) -> list[str]:
     return [line.strip()[:120] for line in text.splitlines() if MACHINE_PATH.search(line)]
 
@@ -129,7 +123,7 @@ def machine_paths(text: str) -> list[str]:
 def test_no_path_of_a_machine_in_any_file() -> None:
     found = {
         str(path.relative_to(ROOT)): lines
-        for path in tracked()
+        for path in checkout.files()
         if path.suffix not in (".png", ".gz")
         if (lines := machine_paths(path.read_text(encoding="utf-8")))
     }
@@ -144,7 +138,7 @@ def test_paths_of_a_machine_are_found(folder: str) -> None:
 
 def test_no_errors_in_committed_notebooks() -> None:
     """Learners' copies are committed without outputs, lessons with clean ones."""
-    notebooks = [path for path in tracked() if path.suffix == ".ipynb"]
+    notebooks = [path for path in checkout.files() if path.suffix == ".ipynb"]
     assert notebooks, "no notebook is built: make build"
     for path in notebooks:
         assert not errors(path), f"{path.relative_to(ROOT)}: build it again"

@@ -47,6 +47,8 @@ import torch
 #
 # T queries, S keys and as many values. The dots in the shapes stand for any leading axes: none, (B,) or
 # (B, H).
+#
+# Unlike the lesson's `attention`, return the result only.
 
 
 # %% nbgrader={"grade": false, "grade_id": "attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -66,7 +68,7 @@ def attention(q, k, v, mask=None):
 
 
 # %% nbgrader={"grade": true, "grade_id": "attention_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# Work it by hand. d = 4, so the scores are divided by 2.
+# Work it by hand. Two queries, two keys. d = 4, so the scores are divided by 2.
 # Query 0: scores (4 ln 2, 0), divided (2 ln 2, 0), weights (4/5, 1/5).
 # Query 1: scores (0, 0), weights (1/2, 1/2).
 ln2, half = math.log(2), [2.5, 2.5, 0, 0]
@@ -77,6 +79,7 @@ mistakes = {
     "the scores are not divided by sqrt(d)": [[80 / 17, 5 / 17, 0, 0], half],
     "the scores are divided by d; divide them by its square root": [[10 / 3, 5 / 3, 0, 0], half],
     "the scores are multiplied by sqrt(d); divide them by it": [[1280 / 257, 5 / 257, 0, 0], half],
+    "the scores are divided by the root of the number of tokens, not of d": [[4.3829, 0.6171, 0, 0], half],
     "sqrt(d) divides the weights; it must divide the scores": [[40 / 17, 5 / 34, 0, 0], [1.25, 1.25, 0, 0]],
     "the softmax runs over the queries; it must run over the keys (dim=-1)": [[4, 2.5, 0, 0], [1, 2.5, 0, 0]],
     "there is no softmax": [[10 * ln2, 0, 0, 0], [0, 0, 0, 0]],
@@ -99,20 +102,38 @@ mistakes = {
 want = torch.tensor([[0, 5.0, 0, 0], [5.0, 0, 0, 0]])
 check(call(attention, q, k, v, mask), want, mistakes, "attention(q, k, v, mask)")
 check_unchanged(attention, q, k, v)
-print("attention: right, with a mask and without")
+
+# Leading axes (B, H): one sequence, two heads, one query, two keys, d = 1.
+# Head 0: scores (ln 3, 0), weights (3/4, 1/4), values (4, 8): 3 + 2 = 5.
+# Head 1: scores (0, ln 4), weights (1/5, 4/5), values (10, 5): 2 + 4 = 6.
+q, k = torch.ones(1, 2, 1, 1), torch.tensor([[[[math.log(3)], [0]], [[0], [math.log(4)]]]])
+v = torch.tensor([[[[4.0], [8.0]], [[10.0], [5.0]]]])
+try:
+    result = call(attention, q, k, v)
+except RuntimeError as error:
+    hint = "`k.T` turns all axes round, `k.transpose(-2, -1)` the last two"
+    raise CheckFailed(f"with leading axes (B, H) it stops: {error} ({hint})") from error
+mistakes = {
+    "the softmax runs over a leading axis; it must run over the keys (dim=-1)": [[[[4.6]], [[6.5]]]],
+    "the scores are divided by the root of the number of heads, not of d": [[[[5.26]], [[6.3642]]]],
+}
+check(result, torch.tensor([[[[5.0]], [[6.0]]]]), mistakes, "attention(q, k, v), leading axes (B, H)")
+print("attention: right, with a mask, without, and with leading axes")
 
 
 # %% nbgrader={"grade": true, "grade_id": "attention_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers, 0.5 points each:
 # one query, no leading axes; leading axes (B, H);
-# a mask (T, S); a mask (B, 1, 1, S), as for padding.
+# a mask (T, S); a mask (B, 1, 1, S), as for padding: short texts in a batch are filled up to one
+# length, and the mask hides the filling.
 ### BEGIN HIDDEN TESTS
 def expected(q, k, v, mask=None, scale=None):
     return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
 
 
 def mistakes(q, k, v, mask=None):
-    d, S, inputs = q.shape[-1], k.shape[-2], (q, k, v, mask)
+    (T, d), S, inputs = q.shape[-2:], k.shape[-2], (q, k, v, mask)
+    root = "the scores are divided by the square root of the number of"
     scores = q @ k.mT / math.sqrt(d)
     allowed = torch.ones_like(scores).bool() if mask is None else mask.expand_as(scores)
 
@@ -123,9 +144,9 @@ def mistakes(q, k, v, mask=None):
         "the scores are not divided by sqrt(d)": expected(*inputs, scale=1),
         "the scores are divided by d; divide them by its square root": expected(*inputs, scale=1 / d),
         "the scores are multiplied by sqrt(d); divide them by it": expected(*inputs, scale=math.sqrt(d)),
-        "the scores are divided by the square root of the number of keys; d is the size of a query": (
-            expected(*inputs, scale=S**-0.5)
-        ),
+        f"{root} keys; d is the size of a query": expected(*inputs, scale=S**-0.5),
+        f"{root} queries; d is the size of a query": expected(*inputs, scale=T**-0.5),
+        f"{root} heads; d is the size of a query": expected(*inputs, scale=q.shape[1] ** -0.5),
         "sqrt(d) divides the weights; it must divide the scores": expected(*inputs, scale=1) / math.sqrt(d),
         "the softmax runs over the queries; it must run over the keys (dim=-1)": over(-2),
         "the softmax runs over a leading axis; it must run over the keys (dim=-1)": over(min(1, q.ndim - 1)),
@@ -259,7 +280,8 @@ points.total()
 # Multi-head attention (多头注意力) runs H attentions side by side, each on d = D/H of the D features.
 #
 # 1. Project: three matrices make queries, keys and values of width D. A matrix is stored as `nn.Linear`
-#    stores it, (out, in), so a projection is `x @ w.T`.
+#    stores it, (out, in), so a projection is `x @ w.T`. The lesson's one layer `qkv` is these three
+#    matrices, stacked.
 # 2. Split: head h takes the features h·d to (h + 1)·d − 1, of every token.
 # 3. Attend, each head for itself. Its scores are divided by √d, d being the size of a *head*.
 # 4. Join: the features of head 0, then those of head 1, and so on: width D again.
@@ -289,35 +311,53 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
 
 
 # %% nbgrader={"grade": true, "grade_id": "multi_head_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# Three tokens, two heads of size 1: feature 0 is head 0, feature 1 is head 1, and sqrt(d) = 1.
-# Head 0, token 0: scores (ln 2, 0, 0), weights (2, 1, 1)/4, values (30, 0, 0), so 15.
-#         tokens 1 and 2: weights 1/3, so 10.
-# Head 1, token 0: weights 1/3, values (0, 30, 30), so 20.
-#         tokens 1 and 2: weights (1, 2, 2)/5, so 24.
-# w_o adds head 1 to head 0 and leaves head 1.
-x, one = torch.tensor([[[1.0, 0], [0, 1.0], [0, 1.0]]]), torch.eye(2)
-weights = one, math.log(2) * one, 30 * one, torch.tensor([[1.0, 1], [0, 1]])
+# D = 4, two heads of size d = 2: features 0 and 1 are head 0, features 2 and 3 are head 1.
+# Token t has a 1 at feature t, so x @ w.T gives it the column t of w (column 3 is not used):
+# queries (1,0 | 0,0), (0,0 | 0,1), (0,0 | 0,1); the keys are c times that; with c = sqrt(2) ln 2
+# a score c becomes ln 2 once it is divided by sqrt(d).
+# Head 0, values (12,0), (0,12), (0,0). Token 0: weights (2,1,1)/4, so (6,3). Others: 1/3 each, (4,4).
+# Head 1, values (15,0), (0,15), (0,0). Token 0: 1/3 each, so (5,5). Others: (1,2,2)/5, (3,6).
+# Joined: (6,3,5,5), (4,4,3,6), (4,4,3,6). w_o adds feature 3 to feature 0.
+x, c = torch.eye(4)[None, :3], math.sqrt(2) * math.log(2)
+w_q = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0]])
+w_v = torch.tensor([[12.0, 0, 0, 0], [0, 12, 0, 0], [15, 0, 0, 0], [0, 15, 0, 0]])
+w_o = torch.tensor([[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+weights = w_q, c * w_q, w_v, w_o
+turned = "a projection uses w where it must use w.T"
 mixed = "tokens and features get mixed: split D into (H, d), then bring H before T"
-mistakes = {
-    "the last projection is missing: x @ w_o.T": [[15, 20], [10, 24], [10, 24]],
-    "a projection uses w where it must use w.T": [[15, 35], [10, 34], [10, 34]],
-    "the scores are divided by sqrt(D); a head has size d = D/H": [[33.4826, 20], *[[32.9661, 22.9661]] * 2],
-    "there is one head of size D, not H heads": [[30, 16.5174], *[[30, 22.9661]] * 2],
-    mixed: [[25, 10], [34, 24], [44, 24]],
-    mixed + ", and back": [[25, 10], [30, 20], [48, 24]],
-    mixed + " (in the split)": [[39, 24], [30, 20], [34, 24]],
-    "the heads of one token attend to each other; bring H before T": [[35, 15], [35, 20], [35, 20]],
-    "the heads are joined in the wrong order": [[35, 15], [34, 10], [34, 10]],
-    "it is causal without being asked": [[30, 0], [35, 20], [34, 24]],
+mistakes = {  # the rows of the tokens; the last one again where there are only two
+    "the last projection is missing: x @ w_o.T": [[6, 3, 5, 5], [4, 4, 3, 6]],
+    turned + " (all of them)": [[9.75, 3, 0, 9.75], [9, 4, 0, 9]],
+    turned + " (w_q or w_k)": [[11, 3, 5, 5], [9, 4, 5, 5]],
+    turned + " (w_v; look at w_q and w_k, too)": [[9.75, 3, 0, 0], [9, 4, 0, 0]],
+    turned + " (w_o)": [[6, 3, 5, 11], [4, 4, 3, 10]],
+    "the keys are made with w_q": [[11.0419, 2.9791, 5, 5], [10.0167, 4, 2.9666, 6.0167]],
+    "the values are made with w_k": [[1.1436, 0, 0, 0.6535], [1.111, 0, 0, 0.7842]],
+    "the scores are divided by sqrt(D), not sqrt(d)": [[10.393, 3.3035, 5, 5], [9.7415, 4, 3.517, 5.7415]],
+    "there is one head, not H": [[9.5224, 3.3035, 6.7413, 4.1294], [8.5551, 4.5932, 3.517, 5.7415]],
+    mixed: [[13.75, 3, 9, 4], [15, 4, 0, 6], [6, 5, 0, 6]],
+    mixed + ", and back": [[10, 3, 4, 4], [9, 4, 5, 5], [9, 6, 3, 6]],
+    mixed + " (in the split)": [[15.75, 3, 0, 6], [14, 4, 0, 5], [15, 4, 0, 6]],
+    "one token's heads attend to each other; bring H before T": [
+        [13, 0, 13.5, 0],
+        [14, 13.5, 0, 14],
+        [0] * 4,
+    ],
+    "the heads are joined in the wrong order": [[8, 5, 6, 3], [7, 6, 4, 4]],
+    "head h takes every H-th feature; it must take d in a row": [[11, 4, 7.5, 5], [10, 4.8, 5, 6]],
+    "the heads are split as (d, H); split D into (H, d)": [[11, 7.5, 4, 5], [10, 5, 4.8, 6]],
+    "the heads are joined feature by feature; join them head after head": [[11, 5, 3, 5], [10, 3, 4, 6]],
+    "it is causal without being asked": [[12, 0, 15, 0], [16, 6, 5, 10], [10, 4, 3, 6]],
 }
-mistakes = {sentence: [wrong] for sentence, wrong in mistakes.items()}
-want = torch.tensor([[[35, 20], [34, 24], [34, 24.0]]])
+mistakes = {sentence: [[*rows, rows[-1]][:3]] for sentence, rows in mistakes.items()}
+want = torch.tensor([[[11, 3, 5, 5], [10, 4, 3, 6], [10, 4, 3, 6.0]]])
 check(call(multi_head, x, *weights, H=2), want, mistakes, "multi_head(x, ..., H=2)")
 
-# With the causal mask, token 0 sees itself only: head 0 gives 30, head 1 gives 0.
+# With the causal mask, token 0 sees itself only: (12,0 | 15,0). Token 1 sees 0 and 1:
+# head 0 weighs them 1/2, 1/2, so (6,6); head 1 weighs them 1/3, 2/3, so (5,10).
 causal = torch.tensor([[True, False, False], [True, True, False], [True, True, True]])
 mistakes = {"the mask has no effect": want}
-want = torch.tensor([[[30, 0], [35, 20], [34, 24.0]]])
+want = torch.tensor([[[12, 0, 15, 0], [16, 6, 5, 10], [10, 4, 3, 6.0]]])
 check(call(multi_head, x, *weights, 2, causal), want, mistakes, "multi_head(x, ..., H=2, mask=causal)")
 check_unchanged(multi_head, x, *weights, 2, causal)
 print("multi_head: right, with a mask and without")
@@ -349,9 +389,12 @@ def mistakes(x, w_q, w_k, w_v, w_o, H, mask=None):
     return {
         "the mask has no effect": expected(*given[:-1]),
         "the last projection is missing: x @ w_o.T": expected(x, w_q, w_k, w_v, one, H, mask),
-        turned: expected(x, w_q.T, w_k.T, w_v.T, w_o.T, H, mask),
-        turned + " (the last one)": expected(x, w_q, w_k, w_v, w_o.T, H, mask),
-        turned + " (the first three)": expected(x, w_q.T, w_k.T, w_v.T, w_o, H, mask),
+        turned + " (all of them)": expected(x, w_q.T, w_k.T, w_v.T, w_o.T, H, mask),
+        turned + " (w_q, w_k and w_v)": expected(x, w_q.T, w_k.T, w_v.T, w_o, H, mask),
+        turned + " (w_q)": expected(x, w_q.T, w_k, w_v, w_o, H, mask),
+        turned + " (w_k)": expected(x, w_q, w_k.T, w_v, w_o, H, mask),
+        turned + " (w_v)": expected(x, w_q, w_k, w_v.T, w_o, H, mask),
+        turned + " (w_o)": expected(x, w_q, w_k, w_v, w_o.T, H, mask),
         "the scores are divided by sqrt(D); a head has size d = D/H": expected(*given, scale=D**-0.5),
         "there is one head of size D, not H heads": expected(x, w_q, w_k, w_v, w_o, 1, mask),
         "the keys are made with w_q": expected(x, w_q, w_q, w_v, w_o, H, mask),
@@ -373,6 +416,9 @@ def mistakes(x, w_q, w_k, w_v, w_o, H, mask=None):
             *given,
             split=lambda y, H: y.unflatten(-1, (-1, H)).movedim(-1, 1),
             join=lambda heads: heads.movedim(1, -1).flatten(2),
+        ),
+        "the heads are split as (d, H); split D into (H, d)": expected(
+            *given, split=lambda y, H: y.unflatten(-1, (-1, H)).movedim(-1, 1)
         ),
         "the heads are joined feature by feature; join them head after head": expected(
             *given, join=lambda heads: heads.movedim(1, -1).flatten(2)
@@ -409,6 +455,9 @@ points.total()
 # $$x'_j = x_j \cos(p\,\theta_j) - x_{j+d/2} \sin(p\,\theta_j)$$
 #
 # $$x'_{j+d/2} = x_{j+d/2} \cos(p\,\theta_j) + x_j \sin(p\,\theta_j)$$
+#
+# `positions` has T numbers, whole or fractional, in any order. So compute the angles: a table indexed by
+# position will not do.
 
 
 # %% nbgrader={"grade": false, "grade_id": "rope", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -416,7 +465,7 @@ def rope(x, positions, base=10000.0):
     """Rotate each vector by its position; pairs are halves: (x_j, x_{j + d/2}).
 
     x: (..., T, d), d even.
-    positions: (T,), the position p of each of the T vectors, in any order; angles are in radians.
+    positions: (T,), the position p of each of the T vectors, whole or fractional; angles are in radians.
     Returns (..., T, d).
     """
     ### BEGIN SOLUTION
@@ -463,6 +512,18 @@ mistakes = {
 want = torch.tensor([[-1.0, -4, -3, 2]])
 check(call(rope, x, torch.tensor([math.pi]), base=4.0), want, mistakes, "rope(x, [pi], base=4)")
 check_unchanged(rope, x, torch.tensor([2]))
+
+# Three positions at once, d = 6, base = 8: theta = (1, 1/2, 1/4). With r = sqrt(2), the pairs of x
+# are (1, 3), (2, 4), (r, r). Position pi turns them by pi, pi/2, pi/4, to (-1, -3), (-4, 2), (0, 2);
+# position 2 pi by 2 pi, pi, pi/2, to (1, 3), (-2, -4), (-r, r).
+r, pi = math.sqrt(2), math.pi
+x = torch.tensor([[1, 2, r, 3, 4, r]] * 3)
+mistakes = {
+    "position i meets theta_i alone; every position needs every theta": [[1, -4, -r, 3, 2, r]] * 3,
+}
+want = torch.tensor([[1, 2, r, 3, 4, r], [-1, -4, 0, -3, 2, 2], [1, -2, -r, 3, -4, r]])
+p = torch.tensor([0, pi, 2 * pi])
+check(call(rope, x, p, base=8.0), want, mistakes, "rope(x, [0, pi, 2 pi], base=8)")
 print("rope: right")
 
 
@@ -557,12 +618,13 @@ points.total()
 # The new token stands at position S, after S cached ones. It looks at all S + 1 positions, itself among
 # them. The result is the last row of `multi_head` over the whole text with the causal mask.
 #
-# `rotate`, if given, is a function like your `rope`: `rotate(t, positions)`. It turns the new query and
-# the new key by the position of the new token, *before* the key enters the cache. Values are not
-# rotated, cached keys not a second time.
+# `rotate`, if given, turns the new query and the new key by the position of the new token, *before* the
+# key enters the cache. Values are not rotated, cached keys not a second time. Here `rotate` is a
+# function of (t, positions), like your `rope`; it is not the lesson's `rotate`. Its positions are a
+# tensor: make them with `torch.tensor([S])` or the like.
 #
 # Several texts may continue from one cache. So the caller's cache stays as it was, and you return a new
-# one.
+# one. An empty cache has keys and values of shape (B, H, 0, d); `torch.cat` works with an empty tensor.
 #
 # As in task 3, use your `attention` or the library's.
 
@@ -605,13 +667,6 @@ cache = {
     "values": torch.tensor([[[[0, 15.0, 0, 0]]]]),
 }
 out, grown = unpack(call(decode_step, x, cache, *weights, H=1), "out", "cache")
-mistakes = {
-    "the new token does not look at itself: append first, then attend": [[[0, 30, 0, 0]]],
-    "the new token looks at itself only, not at the cache": [[[30, 0, 0, 0]]],
-    "the last projection is missing: x @ w_o.T": [[[5, 10, 0, 0]]],
-}
-check(out, torch.tensor([[[10, 20.0, 0, 0]]]), mistakes, "the output")
-
 want = {
     "keys": torch.tensor([[[[2 * math.log(2), 0, 0, 0], [0, 0, 0, 0]]]]),
     "values": torch.tensor([[[[0, 15.0, 0, 0], [15.0, 0, 0, 0]]]]),
@@ -622,38 +677,63 @@ mistakes = {
     "it is the old cache, without the new token": cache,
     "it holds the new token only; the cached ones stand before it": only_new,
     "the new token stands first; the newest stands last": backwards,
+    "the new key stands first, the new value last": backwards | {"values": want["values"]},
+    "the new value stands first, the new key last": backwards | {"keys": want["keys"]},
     "keys and values have changed places": {"keys": want["values"], "values": want["keys"]},
 }
 check(grown, want, mistakes, "the new cache")
+mistakes = {
+    "the new token does not look at itself: append first, then attend": [[[0, 30, 0, 0]]],
+    "the new token looks at itself only, not at the cache": [[[30, 0, 0, 0]]],
+    "the last projection is missing: x @ w_o.T": [[[5, 10, 0, 0]]],
+}
+check(out, torch.tensor([[[10, 20.0, 0, 0]]]), mistakes, "the output")
 check_unchanged(decode_step, x, cache, *weights, 1)
 print("decode_step: right without rotate")
 
 
 # %% nbgrader={"grade": true, "grade_id": "decode_step_rotated", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
-# The same numbers, and a stand-in for rope that shows which position you gave: it
-# multiplies by 1 + p. The new token is at position 1, so its query doubles:
-# scores (4 ln 2, 0), divided (2 ln 2, 0), weights (4/5, 1/5).
+# A stand-in for rope that shows which positions it got: it multiplies by 1 + p.
 def stretch(t, positions):
+    if not isinstance(positions, torch.Tensor) or positions.shape not in ((1,), t.shape[-2:-1]):
+        raise CheckFailed(f"rotate: positions must be a tensor of shape (1,); it is {positions!r:.50}")
     return t * (1 + positions)[:, None]
 
 
-x, one = torch.tensor([[[1.0, 0, 0, 0]]]), torch.eye(4)
-weights = one, 0 * one, 15 * one, 2 * one
-cache = {
-    "keys": torch.tensor([[[[2 * math.log(2), 0, 0, 0]]]]),
-    "values": torch.tensor([[[[0, 15.0, 0, 0]]]]),
-}
-out, _ = unpack(call(decode_step, x, cache, *weights, H=1, rotate=stretch), "out", "cache")
+# One head, d = 1. Two tokens are cached, so the new one is at position 2: query and key are multiplied
+# by 3. With u = (ln 2)/3, the cached keys are 2u, 2u; the new one is u, so 3u. The query 1 becomes 3.
+# Scores (6u, 6u, 9u) = (2 ln 2, 2 ln 2, 3 ln 2), weights (4, 4, 8)/16.
+# Values 4, 8, 16: 1 + 2 + 8 = 11, and w_o doubles it.
+def kept(keys, values=(4, 8, 16)):
+    keys, values = (torch.tensor(numbers).float().view(1, 1, -1, 1) for numbers in (keys, values))
+    return {"keys": keys * math.log(2) / 3, "values": values}
+
+
+x, cache = torch.ones(1, 1, 1), kept((2, 2), (4, 8))
+weights = [torch.tensor([[number]]) for number in (1.0, math.log(2) / 3, 16.0, 2.0)]
+out, grown = unpack(call(decode_step, x, cache, *weights, H=1, rotate=stretch), "out", "cache")
 mistakes = {
-    "the query is not rotated, or taken for position 0; it is at position S": [[[10, 20, 0, 0]]],
-    "the position is S + 1; positions count from 0": [[[10 / 3, 80 / 3, 0, 0]]],
-    "the values are rotated; rotate the query and the key": [[[12, 24, 0, 0]]],
-    "the cached keys are rotated, though they were before": [[[30 / 17, 480 / 17, 0, 0]]],
-    "the new token does not look at itself: append first, then attend": [[[0, 30, 0, 0]]],
-    "the new token looks at itself only, not at the cache": [[[30, 0, 0, 0]]],
-    "the last projection is missing: x @ w_o.T": [[[3, 12, 0, 0]]],
+    "the new key is not rotated before it enters the cache; it is at position S": kept((2, 2, 1)),
+    "the position is S + 1; positions count from 0": kept((2, 2, 4)),
+    "the cached keys are rotated again, each by its position": kept((2, 4, 3)),
+    "the cached keys are rotated again, by the new token's position": kept((6, 6, 3)),
+    "the values are rotated; rotate the query and the key": kept((2, 2, 3), (4, 8, 48)),
+    "it is the old cache, without the new token": cache,
+    "it holds the new token only; the cached ones stand before it": kept((3,), (16,)),
+    "the new token stands first; the newest stands last": kept((3, 2, 2), (16, 4, 8)),
+    "the new key stands first, the new value last": kept((3, 2, 2)),
+    "the new value stands first, the new key last": kept((2, 2, 3), (16, 4, 8)),
+    "the new token has overwritten one in the cache; append it": kept((2, 3), (4, 16)),
 }
-check(out, torch.tensor([[[6, 24.0, 0, 0]]]), mistakes, "the output with rotate")
+check(grown, kept((2, 2, 3)), mistakes, "the new cache with rotate")
+mistakes = {
+    "the query is not rotated; it is at position S": [[[19.7299]]],
+    "the new token does not look at itself: append first, then attend": [[[12]]],
+    "the new token looks at itself only, not at the cache": [[[32]]],
+    "the new token sees the first key only; it is the last and sees all": [[[8]]],
+    "the last projection is missing: x @ w_o.T": [[[11]]],
+}
+check(out, torch.tensor([[[22.0]]]), mistakes, "the output with rotate")
 print("decode_step: right with rotate")
 
 # %% nbgrader={"grade": true, "grade_id": "decode_step_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -670,17 +750,19 @@ SAYS = {
     "D": "the scores are divided by sqrt(D); a head has size d = D/H",
     "unrotated": "nothing is rotated, or the new token is taken for position 0; it is at position S",
     "late": "the position is S + 1; positions count from 0",
-    "key": "the new key is not rotated",
+    "key": "the new key is not rotated before it enters the cache",
     "query": "the query is not rotated",
     "values": "the values are rotated; rotate the query and the key",
-    "again": "the cached keys are rotated, though they were before",
-    "all": "the cached keys are rotated, though they were before (by the new token's position)",
+    "again": "the cached keys are rotated again, each by its position",
+    "all": "the cached keys are rotated again, by the new token's position",
     "front": "the new token stands first; the newest stands last",
+    "front k": "the new key stands first, the new value last",
+    "front v": "the new value stands first, the new key last",
     "old": "it is the old cache, without the new token",
     "new": "it holds the new token only; the cached ones stand before it",
     "over": "the new token has overwritten one in the cache; append it",
     "swapped": "keys and values have changed places",
-    "raw": "the key enters the cache before it is rotated; rotate it first",
+    "raw": "the new key is not rotated before it enters the cache; in the scores it is",
 }
 
 
@@ -698,8 +780,8 @@ def reference(x, cache, w_q, w_k, w_v, w_o, H, rotate=None, wrong=None):
         v = rotate(v, p) if wrong == "values" else v
         keys = {"again": rotate(keys, torch.arange(S)), "all": rotate(keys, p)}.get(wrong, keys)
     old = slice(S - 1) if wrong == "over" else slice(0) if wrong == "new" else slice(S)
-    order = -1 if wrong == "front" else 1
-    keys, values = (torch.cat([t[:, :, old], new][::order], 2) for t, new in ((keys, k), (values, v)))
+    keys = torch.cat([keys[:, :, old], k][:: -1 if wrong in ("front", "front k") else 1], 2)
+    values = torch.cat([values[:, :, old], v][:: -1 if wrong in ("front", "front v") else 1], 2)
     seen = {"blind": slice(S), "alone": slice(S, None), "first": slice(1)}.get(wrong, slice(None))
     heads = torch.nn.functional.scaled_dot_product_attention(
         q, keys[:, :, seen], values[:, :, seen], scale=x.shape[-1] ** -0.5 if wrong == "D" else None
@@ -781,46 +863,59 @@ def attention_cost(B, T, D, H, number_bytes):
 
 
 # %% nbgrader={"grade": true, "grade_id": "attention_cost_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# B = 1, T = 3, D = 10, H = 5, so d = 2; 2 bytes a number.
+# B = 10, T = 3, D = 10, H = 5, so d = 2; 2 bytes a number. One sequence first:
 # One head has 3 x 3 scores, each of 2 multiply-adds: 18.
 # Its weighted values are 3 x 2 numbers, each of 3 multiply-adds: 18.
 # 5 heads: 180 multiply-adds, 360 operations. A step has one query, not three: 120.
-# 5 heads of 3 x 3 scores: 45 numbers. 3 keys and 3 values of width 10: 60 numbers.
-cost = call(attention_cost, 1, 3, 10, 5, 2)
+# 5 heads of 3 x 3 scores: 45 numbers, 90 bytes. 3 keys and 3 values of width 10: 60 numbers, 120 bytes.
+# All of it ten times, for 10 sequences.
+cost = call(attention_cost, 10, 3, 10, 5, 2)
+half = "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing"
+quarter = "three quarters are missing: a multiply-add counts as 2, and there are two products"
+layer = "projections and feed-forward are counted; leave them out"
 mistakes = {
     "full": {
-        180: "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing",
-        90: "three quarters are missing: a multiply-add counts as 2, and there are two products",
-        1800: "it counts D for every head; a head has size D/H",
-        72: "it counts one head, not H",
-        120: "it grows with T; T queries meet T keys",
-        2760: "the projections are counted; leave them out",
+        1800: half,
+        900: quarter,
+        18000: "it counts D for every head; a head has size D/H",
+        720: "it counts one head, not H",
+        1200: "it counts T scores a head; T queries meet T keys, so T x T",
+        360: "the batch is not counted",
+        27600: "the projections are counted; leave them out",
+        75600: layer,
     },
     "step": {
-        60: "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing",
-        30: "three quarters are missing: a multiply-add counts as 2, and there are two products",
-        600: "it counts D for every head; a head has size D/H",
-        24: "it counts one head, not H",
-        40: "the query meets one key, not T",
-        360: "one query only is new",
-        920: "the projections are counted; leave them out",
+        600: half,
+        300: quarter,
+        6000: "it counts D for every head; a head has size D/H",
+        240: "it counts one head, not H",
+        400: "the query meets one key, not T",
+        3600: "it counts T queries; one token only is new",
+        120: "the batch is not counted",
+        9200: "the projections are counted; leave them out",
+        25200: layer,
     },
     "scores": {
-        45: "it counts numbers, not bytes",
-        18: "each head has its own scores",
-        720: "it counts bits, not bytes",
-        30: "every query has a score for every key: T x T in a head",
-        180: "a score is one number, whatever the width",
+        450: "it counts numbers, not bytes",
+        180: "each head has its own scores",
+        7200: "it counts bits, not bytes",
+        300: "every query has a score for every key: T x T in a head",
+        1800: "a score is one number, whatever the width",
+        90: "the batch is not counted",
     },
     "cache": {
-        60: "it counts numbers, not bytes, or the keys without the values",
-        360: "it grows with T, not with T x T",
-        600: "it counts D for every head; the heads share the width D",
-        24: "it counts one head, not H",
-        960: "it counts bits, not bytes",
+        600: "it counts numbers, not bytes, or the keys without the values",
+        3600: "it counts T x T; the cache holds T keys",
+        6000: "it counts D for every head; the heads share the width D",
+        240: "it counts one head, not H",
+        9600: "it counts bits, not bytes",
+        120: "the batch is not counted",
     },
 }
-for name, want in {"full": 360, "step": 120, "scores": 90, "cache": 120}.items():
+right = {"full": 3600, "step": 1200, "scores": 900, "cache": 1200}
+names = {name: 0 for name in right if name in cost} if isinstance(cost, dict) else cost
+check(names, dict.fromkeys(right, 0), what="what attention_cost returns")
+for name, want in right.items():
     wrong = {sentence: number for number, sentence in mistakes[name].items()}
     check(cost[name], want, wrong, name)
 print("attention_cost: right")
@@ -838,28 +933,21 @@ right = {
     "scores": B * H * T * T * n,
     "cache": 2 * B * T * D * n,
 }
+half = "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing"
+quarter = "three quarters are missing: a multiply-add counts as 2, and there are two products"
+operations = {
+    half: 1 / 2,
+    quarter: 1 / 4,
+    "the projections are counted; leave them out": 1 + 2 * D / T,
+    "projections and feed-forward are counted; leave them out": 1 + 6 * D / T,
+    "it counts D for every head; a head has size D/H": H,
+    "it counts one head, not H": 1 / H,
+    "the batch is not counted": 1 / B,
+}
 factors = {
-    "full": {
-        "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing": 1
-        / 2,
-        "three quarters are missing: a multiply-add counts as 2, and there are two products": 1 / 4,
-        "the projections are counted; leave them out": 1 + 2 * D / T,
-        "it counts D for every head; a head has size D/H": H,
-        "it counts one head, not H": 1 / H,
-        "it grows with T; T queries meet T keys": 1 / T,
-        "the batch is not counted": 1 / B,
-    },
-    "step": {
-        "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing": 1
-        / 2,
-        "three quarters are missing: a multiply-add counts as 2, and there are two products": 1 / 4,
-        "the projections are counted; leave them out": 1 + 2 * D / T,
-        "it counts D for every head; a head has size D/H": H,
-        "it counts one head, not H": 1 / H,
-        "the query meets one key, not T": 1 / T,
-        "one query only is new": T,
-        "the batch is not counted": 1 / B,
-    },
+    "full": operations | {"it counts T scores a head; T queries meet T keys, so T x T": 1 / T},
+    "step": operations
+    | {"the query meets one key, not T": 1 / T, "it counts T queries; one token only is new": T},
     "scores": {
         "it counts numbers, not bytes": 1 / n,
         "it takes 2 bytes for every number; use number_bytes": 2 / n,
@@ -876,7 +964,7 @@ factors = {
         "it counts bits, not bytes": 8,
         "it counts D for every head; the heads share the width D": H,
         "it counts one head, not H": 1 / H,
-        "it grows with T, not with T x T": T,
+        "it counts T x T; the cache holds T keys": T,
         "the batch is not counted": 1 / B,
     },
 }
@@ -884,7 +972,10 @@ points = Points(2)
 for name, want in right.items():
     with points.part(0.5, name):
         wrong = {sentence: round(want * factor) for sentence, factor in factors[name].items()}
-        check(call(attention_cost, B, T, D, H, n)[name], want, wrong, name)
+        cost = call(attention_cost, B, T, D, H, n)
+        if not isinstance(cost, dict) or name not in cost:
+            raise CheckFailed(f"attention_cost must return a dictionary with the key {name!r}")
+        check(cost[name], want, wrong, name)
 points.total()
 ### END HIDDEN TESTS
 
@@ -894,9 +985,14 @@ points.total()
 # A model is to get a context window ten times as long. "The cache makes the cost of a token constant,
 # so long texts cost what short ones do", says a colleague.
 #
-# In three to five sentences: what happens, per layer, to the work for the whole prompt, to the work for
-# one more token, and to the memory of the cache? Say for each what makes it grow, and where your
-# colleague is wrong.
+# Answer in five to eight sentences. By which factor does each of these grow, per layer, and why?
+#
+# - the work for the whole prompt;
+# - the work for one more token, with the cache;
+# - the memory of the cache.
+#
+# Then say where your colleague is wrong. "Work" is the work of scores and weighted sum, as counted in
+# task 6. Half a point each: the prompt, the token, the cache, the mistake.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "in_your_words", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # **Model answer.** Attention over the whole prompt is 100 times the work: ten times as many queries,
@@ -906,9 +1002,9 @@ points.total()
 # every token, and every step reads all of it. So the cost of a token grows linearly with the text; it
 # is not constant. (The projections and the feed-forward layer do cost the same for every token.)
 #
-# **Rubric.** Half a point for each of: the prompt's attention grows with T², with the reason; a step
-# grows with T, not with T² and not constant; the cache grows with T; the colleague's mistake is named:
-# the cache avoids recomputing keys and values, but a query still attends to all of them. Full marks
+# **Rubric.** Half a point for each of: the prompt's work grows by 100, with the reason; a step's by
+# 10, with the reason; the cache grows by 10; the colleague's mistake is named: the cache avoids
+# recomputing keys and values, but a query still attends to all of them. Full marks
 # without formulas if the reasons are there. Nothing for "it gets slower" alone. A learner who adds that
 # feed-forward and projections are constant per token, or that fewer key-value heads shrink the cache,
 # is right; no extra points.

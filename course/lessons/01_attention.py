@@ -13,7 +13,7 @@
 # tensors. You can also say which of six claims about it you have seen hold, and under which condition.
 #
 # **Time:** about two minutes to run on two CPU cores, two hours to work through.
-# **You need:** Python, and the dozen PyTorch operations of lesson 0.
+# **You need:** the PyTorch operations of lesson 0, and to have seen an `nn.Module` and a training loop once.
 
 # %% [markdown]
 # ## The claims
@@ -67,6 +67,17 @@ print(
 )
 
 # %% [markdown]
+# ## Where attention stands
+#
+# A Transformer turns each token (词元) of a text into D numbers and passes them through a stack of blocks. A block has two halves:
+#
+# - **attention**, where tokens exchange information;
+# - a **feed-forward layer** (前馈层), where each token is worked on alone.
+#
+# Each half *adds* its result to what is there (a residual, 残差), after its input was brought to mean 0 and variance 1 (layer norm,
+# 层归一化). A last matrix turns each token's numbers into a score for every token of the vocabulary: the prediction of what comes next.
+
+# %% [markdown]
 # ## 1 · A soft lookup, by hand
 #
 # A dictionary answers a query (查询) with the value (值) of the one key (键) that equals it.
@@ -101,11 +112,11 @@ for size in (0, 1, 3, 10):
     )
 
 # %% [markdown]
-# Where do queries, keys and values come from? From the tokens (词元) themselves, each through a matrix that is
+# Where do queries, keys and values come from? From the tokens themselves, each through a matrix that is
 # learned. The sequence looks things up in itself: hence *self*-attention.
 #
 # From here on the shapes are those of a real model: B sequences in a batch, T tokens each, D numbers for each token:
-# (B, T, D). One function does the rest. Its `mask` (掩码) comes in section 3.
+# (B, T, D). T queries meet S keys; in self-attention S = T. One function does the rest. Its `mask` (掩码) comes in section 3.
 
 
 # %% name="attention"
@@ -201,8 +212,14 @@ print(
 )
 
 # %% [markdown]
-# **Explain.** Why is the middle curve flat with the division? Which of the three panels would stop a model from
+# **Explain.** Why is the blue curve in the middle panel flat? Which of the three panels would stop a model from
 # learning?
+#
+# <details><summary>Our explanation</summary>
+#
+# With the division the scores' standard deviation is 1 at every d, so the softmax sees scores of the same size. The
+# right panel stops the learning: where no gradient comes back, there is nothing to follow.
+# </details>
 
 # %% [markdown]
 # ## 3 · The causal mask (因果掩码), and a test that it holds
@@ -220,6 +237,8 @@ def causal_mask(T: int, S: int | None = None) -> Tensor:
 
 # %%
 print(causal_mask(4).int())
+print("the two newest of four tokens; the first of them sees three keys:")
+print(causal_mask(2, 4).int())
 
 # %% [markdown]
 # A leak test: change the last token. No earlier output may move. The negative control is the same test without the
@@ -238,16 +257,224 @@ for name, mask in (("with mask", causal_mask(6)), ("without (control)", None)):
 
 # %% [markdown]
 # What does a leak look like in training? Take pure noise: tokens drawn evenly from V = 16. Nothing can be predicted,
-# so no honest model gets below a loss of ln 16. A model that can look at the next token can.
+# so no honest model gets below a loss of ln 16 nats. (A nat is the unit of a loss with the natural logarithm.) A model that can look at the
+# next token can.
 #
-# First the block that the rest of the lesson uses: attention with several heads. Section 4 takes it apart.
+# The model has one layer of attention: matrices for queries, keys and values, and the function above.
+
+# %%
+V_NOISE, T_NOISE = 16, 24
+
+
+class NoiseModel(nn.Module):
+    """Next-token scores from one attention layer, (B, T) tokens -> (B, T, V)."""
+
+    def __init__(self, causal: bool, width: int = 32) -> None:
+        super().__init__()
+        self.token = nn.Embedding(V_NOISE, width)
+        self.place = nn.Parameter(
+            torch.randn(T_NOISE, width)
+        )  # tells each token where it stands
+        self.q, self.k, self.v = (nn.Linear(width, width, bias=False) for _ in range(3))
+        self.to_scores = nn.Linear(width, V_NOISE)
+        self.mask = causal_mask(T_NOISE) if causal else None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.token(tokens) + self.place
+        return self.to_scores(attention(self.q(x), self.k(x), self.v(x), self.mask)[0])
+
+
+# %% [markdown]
+# Two models, the same but for the mask; three seeds each. The input is all tokens but the last; the target at place t is token t + 1.
+
+
+# %%
+def train_on_noise(causal: bool, seed: int, steps: int = 200) -> list[float]:
+    """Train on random tokens, fresh at each step; the losses, in nats a token."""
+    torch.manual_seed(seed)
+    model = NoiseModel(causal)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(steps):
+        tokens = torch.randint(V_NOISE, (32, T_NOISE + 1))
+        loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+noise_runs = {
+    causal: [train_on_noise(causal, seed) for seed in progress(SEEDS, "noise")]
+    for causal in (True, False)
+}
+
+# %%
+figure, axis = plt.subplots()
+for causal, color, label in ((True, BLUE, "with mask"), (False, RED, "without mask: it leaks")):
+    for run in noise_runs[causal]:
+        axis.plot(run, color=color, label=label, linewidth=2)
+        label = None
+floor = math.log(V_NOISE)
+axis.axhline(floor, color="black", linewidth=1, label="ln 16: nobody honest gets below")
+axis.set(xlabel="training step", ylabel="loss (nats a token)", ylim=(0, 3.2))
+axis.set_title("Predicting pure noise")
+axis.legend()
+show(
+    figure,
+    alt="Loss over 200 training steps on random tokens, three seeds each. With the mask the "
+    "loss stays at ln 16; without it the loss falls below the line that no honest model can "
+    "pass.",
+)
+last = {causal: [sum(run[-20:]) / 20 for run in runs] for causal, runs in noise_runs.items()}
+print("loss at the end, three seeds:")
+print(
+    "  with mask   ",
+    [round(loss, 3) for loss in last[True]],
+    f"  ln 16 = {math.log(V_NOISE):.3f}",
+)
+print("  without mask", [round(loss, 3) for loss in last[False]])
+
+# %% [markdown]
+# The leak stops short of 0, because the last place has nothing to peek at: it alone costs ln 16 / 24.
+#
+# A loss that is too good is a symptom. Test for leaks before you celebrate.
+
+# %% [markdown]
+# ## 4 · Order
+#
+# Shuffle the tokens, and attention without a mask gives the same outputs, shuffled. It sees a set. "Dog bites man" and
+# "man bites dog" are one to it.
+
+# %%
+torch.manual_seed(0)
+x = torch.randn(1, 10, 32)
+order = torch.randperm(10)
+shuffled = x[:, order]
+blind = attention(x, x, x)[0][:, order] - attention(shuffled, shuffled, shuffled)[0]
+print(
+    "shuffled output against output of the shuffled: largest difference "
+    f"{blind.abs().max():.1e}"
+)
+
+# %% [markdown]
+# The noise model above had a learned vector for each place. Most models of today turn the vectors instead: rotary positions
+# (旋转位置编码; Su et al. 2021).
+#
+# A pair of numbers (a, b) turned by the angle φ becomes (a cos φ − b sin φ, a sin φ + b cos φ). The d numbers of a query or a key make d/2 pairs.
+# At position p, pair i turns by p · θᵢ with θᵢ = base^(−2i/d).
+
+
+# %% name="rope"
+def rotate(x: Tensor, start: int = 0, base: float = 10_000.0) -> Tensor:
+    """Rotary positions (Su et al. 2021), in the order of Llama: number i is paired with i + d/2.
+
+    Args:
+        x: queries or keys, (..., T, d), d even.
+        start: the position of the first of the T vectors.
+    """
+    T, d = x.shape[-2:]
+    theta = base ** (-torch.arange(0, d, 2, device=x.device) / d)  # (d/2,)
+    angle = torch.arange(start, start + T, device=x.device)[:, None] * theta  # (T, d/2)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat(
+        [a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], dim=-1
+    )
+
+
+# %% [markdown]
+# By hand, with d = 2: one pair, θ = 1. At position 0 nothing turns. At position 1 the vector (1, 0) turns by 1 radian, to (cos 1, sin 1).
+
+# %%
+print(rotate(torch.tensor([[1.0, 0.0], [1.0, 0.0]])))
+print(f"cos 1 = {math.cos(1):.4f}, sin 1 = {math.sin(1):.4f}")
+turned = attention(rotate(x), rotate(x), x)[0][:, order]
+aware = turned - attention(rotate(shuffled), rotate(shuffled), shuffled)[0]
+print(f"the shuffling test, with rotary positions: largest difference {aware.abs().max():.1e}")
+
+# %% [markdown]
+# A dot product of two vectors depends on the angle *between* them. Turn both on, and it stays. So a score depends on the
+# distance of query and key, not on where they stand. Below, on the left, a query and a key that are the same vector, in three places.
+#
+# On the right, two single pairs. The fast one tells neighbours apart and repeats itself; the slow one hardly moves over a few
+# tokens and tells near from far.
+
+# %%
+torch.manual_seed(1)
+q = k = torch.randn(1, 64)
+distances = range(0, 60)
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+for start, style in ((0, "-"), (100, "--"), (5000, ":")):
+    line = [(rotate(q, start + n) @ rotate(k, start).T).item() for n in distances]
+    axes[0].plot(distances, line, style, linewidth=2, label=f"key at position {start:,}")
+axes[0].set(ylabel="score q·k", title="One pair of vectors, three places, one curve")
+for i, color in ((0, ORANGE), (12, PURPLE)):
+    theta = 10_000.0 ** (-2 * i / 64)
+    axes[1].plot(
+        distances, [math.cos(n * theta) for n in distances], color=color, label=f"i = {i}"
+    )
+axes[1].set(ylabel="cos(distance · θᵢ)", title="What single pairs of numbers add")
+for axis in axes:
+    axis.set_xlabel("distance, query minus key (tokens)")
+    axis.legend(framealpha=1)
+show(
+    figure,
+    alt="Left: the score of a query and an equal key over their distance from 0 to 59 "
+    "tokens, for a key at position 0, 100 and 5,000: the three curves lie on one another and "
+    "are highest at distance 0. Right: the cosine of pair 0 swings every six tokens, that of "
+    "pair 12 falls slowly.",
+)
+
+# %% [markdown]
+# The same function as in the library? transformers has it in its Llama model.
+
+# %%
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+angle = torch.arange(10)[:, None] * 10_000.0 ** (-torch.arange(0, 16, 2) / 16)
+angle = torch.cat([angle, angle], dim=-1)[None]  # (1, T, d): both numbers of a pair
+q = torch.randn(2, 4, 10, 16)  # (B, H, T, d)
+theirs, _ = apply_rotary_pos_emb(q, q, angle.cos(), angle.sin())
+print(f"against transformers' Llama: largest difference {(rotate(q) - theirs).abs().max():.1e}")
+
+# %% [markdown]
+# ## 5 · Several heads (多头)
+#
+# One softmax gives one set of weights: one question asked of the sequence at a time. H heads ask H questions, each
+# with its own d = D/H numbers. The rest is the same function, on (B, H, T, d).
+
+
+# %% name="heads"
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, T, D) -> (B, H, T, D/H): each head takes its own slice of the D numbers."""
+    B, T, D = x.shape
+    return x.view(B, T, heads, D // heads).transpose(1, 2)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(B, H, T, D/H) -> (B, T, D): the heads' answers side by side."""
+    B, H, T, d = x.shape
+    return x.transpose(1, 2).reshape(B, T, H * d)
+
+
+# %%
+x = torch.arange(12.0).view(1, 3, 4)  # B = 1, T = 3, D = 4
+print("tokens         ", x[0].tolist())
+for head, part in enumerate(split_heads(x, 2)[0]):
+    print(f"head {head} works on", part.tolist())
+print("merged again   ", torch.equal(merge_heads(split_heads(x, 2)), x))
+
+# %% [markdown]
+# The whole layer. `qkv` holds the three matrices of queries, keys and values in one, stacked; `chunk(3, dim=-1)` cuts its output in three.
+# `out` mixes the heads' answers: without it, no head's answer could reach another head's numbers.
 
 
 # %% name="multi_head"
 class MultiHeadAttention(nn.Module):
     """Self-attention with H heads, (B, T, D) -> (B, T, D) (Vaswani et al. 2017, section 3.2.2).
 
-    `rotary` turns queries and keys by their position (section 5); `causal` hides what comes later.
+    `rotary` turns queries and keys by their position; `causal` hides what comes later.
     """
 
     def __init__(
@@ -267,191 +494,35 @@ class MultiHeadAttention(nn.Module):
         return self.out(merge_heads(attention(q, k, v, mask)[0]))
 
 
-# %% name="heads"
-def split_heads(x: Tensor, heads: int) -> Tensor:
-    """(B, T, D) -> (B, H, T, D/H): each head takes its own slice of the D numbers."""
-    B, T, D = x.shape
-    return x.view(B, T, heads, D // heads).transpose(1, 2)
-
-
-def merge_heads(x: Tensor) -> Tensor:
-    """(B, H, T, D/H) -> (B, T, D): the way back."""
-    B, H, T, d = x.shape
-    return x.transpose(1, 2).reshape(B, T, H * d)
-
-
-# %% name="rope"
-def rotate(x: Tensor, start: int = 0, base: float = 10_000.0) -> Tensor:
-    """Rotary positions (旋转位置编码; Su et al. 2021): the vector at position p turns by p angles.
-
-    Args:
-        x: (..., T, d), d even. Numbers i and i + d/2 are a pair, turned by p * base^(-2i/d).
-        start: the position of the first of the T vectors.
-    """
-    T, d = x.shape[-2:]
-    speed = base ** (-torch.arange(0, d, 2, device=x.device) / d)
-    angle = torch.arange(start, start + T, device=x.device)[:, None] * speed  # (T, d/2)
-    first, second = x.chunk(2, dim=-1)
-    cos, sin = angle.cos(), angle.sin()
-    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
-
-
 # %% [markdown]
-# Now the noise. Two models, the same but for the mask; three seeds each.
-
-# %%
-V_NOISE, T_NOISE = 16, 24
-
-
-def train_on_noise(causal: bool, seed: int, steps: int = 200) -> list[float]:
-    """Train a one-layer next-token model on random tokens; the loss at each step, in nats."""
-    torch.manual_seed(seed)
-    embed, head = nn.Embedding(V_NOISE, 32), nn.Linear(32, V_NOISE)
-    mixer = MultiHeadAttention(32, 2, causal=causal)
-    model = nn.Sequential(embed, mixer, head)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    losses = []
-    for _ in range(steps):
-        tokens = torch.randint(V_NOISE, (32, T_NOISE + 1))  # fresh noise each step
-        loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
-noise_runs = {
-    causal: [train_on_noise(causal, seed) for seed in progress(SEEDS, "noise")]
-    for causal in (True, False)
-}
-
-# %%
-figure, axis = plt.subplots()
-for causal, color, label in ((True, BLUE, "with mask"), (False, RED, "without mask: it leaks")):
-    for run in noise_runs[causal]:
-        axis.plot(run, color=color, label=label, linewidth=1)
-        label = None
-axis.axhline(
-    math.log(V_NOISE), color="black", linestyle="--", label="ln 16: nobody honest gets below"
-)
-axis.set(xlabel="training step", ylabel="loss (nats a token)", title="Predicting pure noise")
-axis.legend()
-show(
-    figure,
-    alt="Loss over 200 training steps on random tokens, three seeds each. With the mask the "
-    "loss stays at ln 16; without it the loss falls below the line that no honest model can "
-    "pass.",
-)
-last = {causal: [sum(run[-20:]) / 20 for run in runs] for causal, runs in noise_runs.items()}
-print("loss at the end, three seeds:")
-print(
-    "  with mask   ",
-    [round(loss, 3) for loss in last[True]],
-    f"  ln 16 = {math.log(V_NOISE):.3f}",
-)
-print("  without mask", [round(loss, 3) for loss in last[False]])
-
-# %% [markdown]
-# A loss that is too good is a symptom. Test for leaks before you celebrate.
-
-# %% [markdown]
-# ## 4 · Several heads (多头)
-#
-# One softmax gives one set of weights: one question asked of the sequence at a time. H heads ask H questions, each
-# with its own D/H numbers. `split_heads` above makes (B, H, T, D/H); the rest is the same function.
-#
 # Is our own code right? PyTorch has the same twice over. The three must agree.
 
 # %%
 torch.manual_seed(0)
-B, T, D, H = 2, 10, 32, 4
-x = torch.randn(B, T, D)
-ours = MultiHeadAttention(D, H, rotary=False)
+x = torch.randn(2, 10, 32)  # B = 2, T = 10, D = 32
+ours, mask = MultiHeadAttention(32, 4, rotary=False), causal_mask(10)
 
-q, k, v = (split_heads(part, H) for part in ours.qkv(x).chunk(3, dim=-1))
-fused = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-difference = (attention(q, k, v, causal_mask(T))[0] - fused).abs().max()
+q, k, v = (split_heads(part, 4) for part in ours.qkv(x).chunk(3, dim=-1))
+fused = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # True: may look
+difference = (attention(q, k, v, mask)[0] - fused).abs().max()
 print(f"against F.scaled_dot_product_attention: largest difference {difference:.1e}")
 
-library = nn.MultiheadAttention(D, H, bias=False, batch_first=True)
-library.in_proj_weight.data, library.out_proj.weight.data = (
-    ours.qkv.weight.data,
-    ours.out.weight.data,
-)
-theirs, _ = library(x, x, x, attn_mask=~causal_mask(T))  # there, True means "may not look"
-print(
-    "against nn.MultiheadAttention:          largest difference "
-    f"{(ours(x) - theirs).abs().max():.1e}"
-)
+library = nn.MultiheadAttention(32, 4, bias=False, batch_first=True)
+library.in_proj_weight.data = ours.qkv.weight.data
+library.out_proj.weight.data = ours.out.weight.data
+theirs, _ = library(x, x, x, attn_mask=~mask)  # True: may NOT look
+difference = (ours(x) - theirs).abs().max()
+print(f"against nn.MultiheadAttention:          largest difference {difference:.1e}")
 
 # %% [markdown]
-# Mind the last comment: the two libraries' masks mean opposite things. Many a bug lives there.
-
-# %% [markdown]
-# ## 5 · Order
-#
-# Shuffle the tokens, and attention without a mask gives the same outputs, shuffled. It sees a set. "Dog bites man" and
-# "man bites dog" are one to it.
-
-# %%
-order = torch.randperm(T)
-blind, aware = (
-    MultiHeadAttention(D, H, causal=False, rotary=rotary) for rotary in (False, True)
-)
-for name, layer in (("no positions", blind), ("rotary positions", aware)):
-    gap = (layer(x)[:, order] - layer(x[:, order])).abs().max()
-    print(
-        f"{name:17} shuffled output against output of the shuffled: largest difference "
-        f"{gap:.1e}"
-    )
-
-# %% [markdown]
-# Rotary positions turn each query and key by an angle that grows with its position. A dot product of two vectors
-# depends on the angle *between* them. So the score depends on the distance alone, not on where the pair stands.
-#
-# Each pair of numbers turns at its own speed: fast pairs tell neighbours apart, slow ones tell far from near.
-#
-# Below, a query and a key that are the same vector. They agree most where their distance is 0.
-
-# %%
-torch.manual_seed(1)
-q = k = torch.randn(1, 64)
-distances = range(0, 60)
-figure, axis = plt.subplots()
-for start, style in ((0, "-"), (100, "--"), (5000, ":")):
-    line = [(rotate(q, start + n) @ rotate(k, start).T).item() for n in distances]
-    axis.plot(distances, line, style, linewidth=2, label=f"key at position {start:,}")
-axis.set(
-    xlabel="distance, query minus key (tokens)",
-    ylabel="score q·k",
-    title="One pair, three places, one curve",
-)
-axis.legend()
-show(
-    figure,
-    alt="The score of a query and an equal key over their distance from 0 to 59 tokens, for "
-    "a key at position 0, 100 and 5,000. The three curves lie on one another and are highest "
-    "at distance 0.",
-)
-
-# %% [markdown]
-# The same function as in the library? transformers has it in its Llama model.
-
-# %%
-from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
-
-angle = torch.arange(T)[:, None] * 10_000.0 ** (-torch.arange(0, 16, 2) / 16)
-angle = torch.cat([angle, angle], dim=-1)[None]  # (1, T, 16)
-q = torch.randn(B, H, T, 16)
-theirs, _ = apply_rotary_pos_emb(q, q, angle.cos(), angle.sin())
-print(f"against transformers' Llama: largest difference {(rotate(q) - theirs).abs().max():.1e}")
+# Two functions of one library, and two opposite masks. In `F.scaled_dot_product_attention` True means "may look", as here. In
+# `nn.MultiheadAttention` it means "may not look", as `future` did in lesson 0. Always ask what True means.
 
 # %% [markdown]
 # ## 6 · Attention as something measured (claim 1.1)
 #
-# Now a real model: SmolLM2-135M, 30 layers of 9 heads, trained by Hugging Face on two trillion tokens. Each of its 270
-# heads has a (T, T) matrix of weights that we can read. The negative control is a copy with random weights.
+# Now a real model: SmolLM2-135M, 30 layers of 9 heads, trained by Hugging Face on two trillion tokens (here unpacked from a
+# 4-bit copy). Each of its 270 heads has a (T, T) matrix of weights that we can read. The negative control is a copy with random weights.
 
 # %%
 from transformers import AutoModelForCausalLM
@@ -476,6 +547,8 @@ print(
 #
 # The text is 32 random tokens, twice. Nothing in it has a meaning. What a head does there, it does by position and
 # repetition alone.
+#
+# **Rule,** fixed beforehand: a kind of head is *measured* if the best one scores five times what the best head of the random copy scores.
 
 # %%
 HALF = 32
@@ -523,7 +596,6 @@ mean_scores = {
     name: {kind: torch.stack([run[kind] for run in those]).mean(0) for kind in those[0]}
     for name, those in runs.items()
 }
-del untrained  # half a gigabyte
 
 # %%
 kinds = list(mean_scores["SmolLM2"])
@@ -568,6 +640,7 @@ print(
 )
 if guess_induction is not None:
     print(f"your guess for induction: {guess_induction}")
+untrained = None  # half a gigabyte, not needed any more
 
 # %% [markdown]
 # Here are the three best heads on a sentence that you can read. Row: the token that looks. Column: the token it
@@ -595,8 +668,8 @@ show(
 )
 
 # %% [markdown]
-# The head in the middle rests on the first token until a word comes up a second time. Then it looks at the word after
-# the first time.
+# The head in the middle rests on the first token while every word is new. Once words repeat, it turns to the word that came after
+# the first time: clearly so from the second "sat" on.
 
 # %% [markdown]
 # ### A map is not an explanation
@@ -604,9 +677,12 @@ show(
 # Weights show where a head looks. They do not show whether anything depends on it (Jain and Wallace 2019). For that, take the
 # head out and look at the loss: on the second half of the repeated text, where the model can copy.
 #
-# Three groups of five heads: the best by induction, the best by sink, and five at random (three draws, the control).
+# Three groups of five heads: the best by induction, the best by sink, and five at random from the 250 that are not among the best 20 by
+# induction (three draws, the control).
 #
-# **Predict.** Which group's loss rises? The sink heads have the brightest maps of all.
+# **Rule:** a group *matters* if the loss without it is at least half as much again as without random heads.
+#
+# **Predict.** Which group matters? The sink heads have the brightest maps of all.
 
 # %%
 guess_group = None  # "induction", "sink" or "random"
@@ -655,9 +731,8 @@ def any_heads(seed: int, count: int = 5) -> list[tuple[int, int]]:
 
 
 # %%
-fresh = [
-    repeated_tokens(100 + seed) for seed in SEEDS
-]  # not the texts that the heads were chosen on
+# Not the texts that the heads were chosen on.
+fresh = [repeated_tokens(100 + seed) for seed in SEEDS]
 ablation = {
     "all heads": [loss_on_repetition(text) for text in fresh],
     "without 5 induction": [loss_on_repetition(text, strongest("induction")) for text in fresh],
@@ -683,8 +758,14 @@ if guess_group is not None:
     print("your guess:", guess_group)
 
 # %% [markdown]
-# **Explain.** The sink heads look at the first token with all their weight. Why may it be that nothing is lost without them?
-# (What does a head put into the sum when there is nothing for it to find?)
+# **Explain.** The sink heads look at the first token with nearly all their weight. Why may it be that hardly anything is lost without them?
+#
+# <details><summary>Our explanation</summary>
+#
+# The softmax makes a head spend a weight of 1, also where it has found nothing. The first token is a place to spend it: every later token
+# can see it, and what it adds can be small or always the same. A bright column may mean "nothing found". That is a hypothesis, too; the run shows only that the
+# loss hardly moves.
+# </details>
 
 # %% [markdown]
 # ## 7 · Attention against recurrence (claims 1.2 and 1.6)
@@ -720,13 +801,14 @@ print(
 #
 # S ← w·S + kᵀv,  output = q·S
 #
-# Unrolled, output t is the sum over s ≤ t of w^(t−s) (q_t·k_s) v_s. That is attention without a softmax, with weights that
-# fade. It can be computed for all t at once. Two ways to the same numbers:
+# q, k and v are rows of d numbers, so kᵀv and S are d×d. After two tokens S = w·k₁ᵀv₁ + k₂ᵀv₂, and the second output is q₂·S = w (q₂·k₁) v₁ + (q₂·k₂) v₂.
+# That is attention without a softmax, with weights that fade. It can be computed for all tokens at once. Two ways to the
+# same numbers:
 
 
 # %%
 def recurrence_by_steps(q: Tensor, k: Tensor, v: Tensor, fade: Tensor) -> Tensor:
-    """A fading linear recurrence, token by token. q, k, v: (B, H, T, d); fade: (H,), each in (0, 1)."""
+    """A fading linear recurrence, token by token. q, k, v: (B, H, T, d); fade: (H,), in (0, 1)."""
     state = torch.zeros(*k.shape[:2], k.shape[-1], v.shape[-1], device=q.device)
     outputs = []
     for t in range(q.shape[2]):
@@ -736,7 +818,7 @@ def recurrence_by_steps(q: Tensor, k: Tensor, v: Tensor, fade: Tensor) -> Tensor
 
 
 def recurrence_at_once(q: Tensor, k: Tensor, v: Tensor, fade: Tensor) -> Tensor:
-    """The same for all tokens at once, as attention with fading weights (Sun et al. 2023, RetNet)."""
+    """The same for all tokens at once: attention with fading weights (RetNet, Sun et al. 2023)."""
     position = torch.arange(q.shape[2], device=q.device)
     distance = position[:, None] - position
     weights = torch.where(
@@ -746,7 +828,8 @@ def recurrence_at_once(q: Tensor, k: Tensor, v: Tensor, fade: Tensor) -> Tensor:
 
 
 # %% [markdown]
-# And between the two: chunks of 64 tokens at once, a step from chunk to chunk. The work then grows with T, not with T².
+# And between the two: chunks of 64 tokens at once, a step from chunk to chunk. The work then grows with T, not with T². (The
+# speed test below uses it; the race after that has short sequences and uses the one above.)
 
 
 # %%
@@ -791,7 +874,10 @@ print(
 # One layer of width 256, forward and backward, one sequence. "Fused" is PyTorch's own attention, which never
 # writes the T×T weights down (section 9).
 #
-# **Predict.** At 2,048 tokens, how many thousand tokens a second does plain attention train, if it does about 40 at 64 tokens?
+# **Rule:** attention is "far faster" where it is at least twice as fast as PyTorch's LSTM. Is that so at 64 tokens? At every length? The
+# recurrence "trains in parallel" if it gives the same numbers at once as by steps, and is faster than the LSTM at every length.
+#
+# **Predict.** At 64 tokens plain attention trains some tens of thousands of tokens a second. How many thousand are left at 2,048?
 
 # %%
 guess_attention_2048 = None  # thousand tokens a second
@@ -853,8 +939,8 @@ axis.set(
 axis.set_xticks(LENGTHS, [str(T) for T in LENGTHS])
 axis.set_yticks((1, 2, 5, 10, 20, 50, 100), ["1", "2", "5", "10", "20", "50", "100"])
 axis.minorticks_off()
-axis.set_title("One layer, forward and backward: median, least and most of five")
-draw_guess(axis, guess_attention_2048)
+axis.set_title("One layer, forward and backward: median, least and most of five runs")
+draw_guess(axis, guess_attention_2048, at=2048)
 axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 show(
     figure,
@@ -884,38 +970,40 @@ print(
 
 # %% [markdown]
 # Attention has less *sequential* work: its longest chain of steps does not grow with T. It has more work in all: T² products.
-# Hardware with thousands of lanes hides the second and rewards the first. One core cannot.
+# On one core the work decides, and it grows. With thousands of lanes, as on a GPU, the steps decide.
 
 # %% [markdown]
 # ### How good? A race on recall
 #
-# Speed is worth nothing if the layer cannot do the work. The task: read P pairs of a key and a value, then answer P queries.
+# Speed is worth nothing if the layer cannot do the work. The task: read P pairs of a name and a number, then answer P names with
+# their numbers.
 #
-# `k1 v1 k2 v2 ... kP vP  k2 k1 ...` → `v2 v1 ...`
+# `n1 7  n2 3  n3 7 ...  n2 n1 ...` → `3 7 ...`
 #
-# This is associative recall, on which recurrent models and attention differ most (Arora et al. 2023). Keys and
-# values are drawn anew each time, so there is nothing to learn by heart.
+# This is associative recall, on which recurrent models and attention differ most (Arora et al. 2023). Names and
+# numbers are paired anew each time, so there is nothing to learn by heart.
 
 # %%
-SYMBOLS = 64  # 64 keys, and 64 values numbered 64 to 127
+SYMBOLS = 64  # tokens 0 to 63 are names, 64 to 127 are numbers
 
 
 def recall_batch(
     B: int, pairs: int, generator: torch.Generator, shuffled: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Tokens (B, 3 * pairs), and the answers to the last `pairs` of them; the control shuffles."""
-    keys = torch.rand(B, SYMBOLS, generator=generator).argsort(1)[:, :pairs]
-    values = torch.randint(SYMBOLS, 2 * SYMBOLS, (B, pairs), generator=generator)
+    names = torch.rand(B, SYMBOLS, generator=generator).argsort(1)[:, :pairs]
+    numbers = torch.randint(SYMBOLS, 2 * SYMBOLS, (B, pairs), generator=generator)
     order = torch.rand(B, pairs, generator=generator).argsort(1)
-    shown = torch.stack([keys, values], dim=2).flatten(1)
-    answers = values.gather(1, order)
+    shown = torch.stack([names, numbers], dim=2).flatten(1)
+    answers = numbers.gather(1, order)  # the numbers in the order of the questions
     if shuffled:
         answers = torch.randint(SYMBOLS, 2 * SYMBOLS, (B, pairs), generator=generator)
-    return torch.cat([shown, keys.gather(1, order)], dim=1).to(device), answers.to(device)
+    return torch.cat([shown, names.gather(1, order)], dim=1).to(device), answers.to(device)
 
 
 tokens, answers = recall_batch(1, 3, torch.Generator().manual_seed(0))
-print("tokens ", tokens[0].tolist(), "\nanswers", answers[0].tolist())
+print("tokens ", tokens[0].tolist())
+print("answers", answers[0].tolist())
 
 # %% [markdown]
 # The recurrent layer in RWKV's manner gets what RWKV has: each token is mixed with the one before it (token shift), and each
@@ -924,7 +1012,7 @@ print("tokens ", tokens[0].tolist(), "\nanswers", answers[0].tolist())
 
 # %%
 class LinearRecurrence(nn.Module):
-    """A linear recurrence with token shift, (B, T, D) -> (B, T, D), after RWKV (Peng et al. 2023)."""
+    """A linear recurrence with token shift, (B, T, D) -> (B, T, D), after RWKV."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -994,12 +1082,11 @@ CONTESTANTS: dict[str, Callable[[], list[nn.Module]]] = {
 
 
 def language_model(name: str) -> nn.Module:
-    """Embedding, the contestant's layers, a head over keys and values."""
-    embedding, head = (
-        nn.Embedding(2 * SYMBOLS, WIDTH),
-        nn.Linear(WIDTH, 2 * SYMBOLS, bias=False),
-    )
-    return nn.Sequential(embedding, *CONTESTANTS[name](), nn.LayerNorm(WIDTH), head).to(device)
+    """Embedding, the contestant's layers, a score for every name and number."""
+    embedding = nn.Embedding(2 * SYMBOLS, WIDTH)
+    to_scores = nn.Linear(WIDTH, 2 * SYMBOLS, bias=False)
+    layers = CONTESTANTS[name]()
+    return nn.Sequential(embedding, *layers, nn.LayerNorm(WIDTH), to_scores).to(device)
 
 
 for name in CONTESTANTS:
@@ -1009,7 +1096,9 @@ for name in CONTESTANTS:
 # Each trains for the same processor time, on 2 to 16 pairs. Then it is tested on those, and on 32 pairs, which it never saw.
 # Two controls: attention trained on shuffled answers, and a model with a feed-forward layer only, whose tokens never meet.
 #
-# **Predict.** With 8 pairs, what share of its answers does the LSTM get right? (Evenly guessed among all values: 1/64.)
+# **Rule:** a layer *recalls* if it answers nine of ten right with 8 pairs. It *keeps up with attention* if it is at most 0.02 behind at 32.
+#
+# **Predict.** With 8 pairs, what share of its answers does the LSTM get right? (Evenly guessed among all numbers: 1/64.)
 
 # %%
 guess_lstm_8_pairs = None  # your guess, between 0 and 1
@@ -1019,7 +1108,7 @@ TRAINED_ON, TESTED_ON = (2, 4, 8, 16), (2, 4, 8, 16, 32)
 
 
 def race(name: str, seed: int, budget: float, shuffled: bool = False) -> dict[str, list[float]]:
-    """Train for `budget` seconds of processor time: losses on the way, accuracy by number of pairs."""
+    """Train for `budget` seconds of processor time: losses on the way, accuracy by pairs."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     model = language_model(name)
@@ -1092,7 +1181,7 @@ axes[1].plot(
     [1 / p for p in TESTED_ON],
     "k--",
     linewidth=1,
-    label="knows the values, not whose",
+    label="knows the numbers, not whose",
 )
 axes[1].plot(
     TESTED_ON,
@@ -1101,7 +1190,7 @@ axes[1].plot(
     color=GREY,
     label="feed-forward only",
 )
-draw_guess(axes[1], guess_lstm_8_pairs)
+draw_guess(axes[1], guess_lstm_8_pairs, at=8)
 axes[0].set(
     xlabel="processor time (s)",
     ylabel="loss (nats an answer)",
@@ -1143,26 +1232,36 @@ for name, run in controls.items():
     )
 
 # %% [markdown]
-# **Explain.** The LSTM's share is close to 1/P, the dashed line. What has it learned, and what not? The linear
-# recurrence keeps up to 16 pairs and falls behind at 32: how many numbers does its state hold?
+# **Explain.** At 2 and 4 pairs the LSTM's share is close to 1/P, the dashed line. What has it learned, and what not? The
+# linear recurrence keeps 16 pairs and falls behind attention at 32. Its state has 2 heads of 32×32 numbers in each of 2 layers. What of attention grows
+# with the sequence, and what of a recurrence does not?
+#
+# <details><summary>Our explanation</summary>
+#
+# With P numbers seen, naming one of them at random is right once in P. The LSTM knows which numbers occurred, hardly which belongs to which name. Attention
+# keeps every token's key and value: its memory grows with the text. A recurrence writes all pairs into one state of fixed size, one on top of the other;
+# the more there are, the more they disturb each other.
+# </details>
 #
 # **Try.** Give the LSTM ten times the `BUDGET`, another learning rate, or pairs of one size only.
 
 # %% [markdown]
 # ## 8 · The feed-forward layer as storage (claim 1.3)
 #
-# A Transformer's second half is the feed-forward layer (前馈层): each token alone, to 4D numbers and back. The
-# claim divides the work: attention relates inputs, the feed-forward layer stores. The race showed the first half: without attention
-# tokens never meet, and nothing is recalled.
+# The second half of a block is the feed-forward layer: each token alone, to 4D numbers and back. The claim divides the work: attention
+# relates inputs, the feed-forward layer stores. The race bears on the first part: with a feed-forward layer alone tokens never
+# meet, and nothing is recalled. It does not show that only attention can relate them: the linear recurrence did, too.
 #
 # For the second half, a task with nothing to relate but two names, and everything to store: "subject, relation → object", with
 # objects drawn at random. Random facts have no pattern. Whatever is answered right has been stored.
 #
-# Embeddings and head are frozen, so that facts can only be stored in the layers. Three models:
+# The embedding and the last matrix are frozen, so that facts can only be stored in the layers. Three models:
 #
 # - one attention layer;
 # - the same and a feed-forward layer, three times the parameters;
 # - three attention layers, as many parameters as that.
+#
+# **Rule:** a model *stores more* if it answers a fifth more facts than another.
 #
 # **Predict.** Which of the last two stores more?
 
@@ -1184,17 +1283,15 @@ def store(layers: str, seed: int, steps: int = 300) -> tuple[float, float]:
         "a": lambda: MultiHeadAttention(SMALL, 4, rotary=False),
         "f": lambda: feed_forward(SMALL),
     }
-    embedding, head = (
-        nn.Embedding(SUBJECTS + RELATIONS, SMALL),
-        nn.Linear(SMALL, OBJECTS, bias=False),
-    )
-    head.weight.data.normal_(std=SMALL**-0.5)
+    embedding = nn.Embedding(SUBJECTS + RELATIONS, SMALL)
+    to_scores = nn.Linear(SMALL, OBJECTS, bias=False)
+    to_scores.weight.data.normal_(std=SMALL**-0.5)
     middle = nn.Sequential(
         *[Residual(SMALL, make[letter]()) for letter in layers], nn.LayerNorm(SMALL)
     )
-    for frozen in (embedding, head):
+    for frozen in (embedding, to_scores):
         frozen.requires_grad_(False)
-    model = nn.Sequential(embedding, middle, head).to(device)
+    model = nn.Sequential(embedding, middle, to_scores).to(device)
     optimizer = torch.optim.AdamW(
         middle.parameters(), lr=5e-3, betas=(0.9, 0.98), weight_decay=0.0
     )
@@ -1211,11 +1308,9 @@ def store(layers: str, seed: int, steps: int = 300) -> tuple[float, float]:
 
 
 # %%
-stored, store_seconds = {}, {}
-for name, code in STORES.items():
-    start = time.process_time()
-    stored[name] = [store(code, seed) for seed in progress(SEEDS, name)]
-    store_seconds[name] = time.process_time() - start
+stored = {
+    name: [store(code, seed) for seed in progress(SEEDS, name)] for name, code in STORES.items()
+}
 
 # %%
 figure, axis = plt.subplots(figsize=(8, 2.8))
@@ -1237,15 +1332,13 @@ show(figure, alt=f"Bars of the share of facts stored: {summary}.")
 for name, those in stored.items():
     count = 4 * SMALL**2 * STORES[name].count("a") + 8 * SMALL**2 * STORES[name].count("f")
     known, unseen = spread([run[0] for run in those]), spread([run[1] for run in those])
-    print(
-        f"{name:27} {count:5} weights: stored {known}; facts never shown {unseen}; {store_seconds[name]:.1f} s"
-    )
+    print(f"{name:27} {count:5} weights: stored {known}; facts never shown {unseen}")
 if guess_stores_more is not None:
     print("your guess:", guess_stores_more)
 
 # %% [markdown]
 # Adding a feed-forward layer stores more. So does adding attention layers. At this size storing is not the feed-forward
-# layer's alone. It is the cheaper place, though: compare the seconds in the last column.
+# layer's alone.
 #
 # In large models feed-forward layers hold two thirds of a block's parameters, and facts can be found in them (Geva et al. 2021; Meng et al.
 # 2022). How facts divide between the two is open (Nichani et al. 2024 show that either can hold them).
@@ -1255,15 +1348,15 @@ if guess_stores_more is not None:
 #
 # First by counting. A multiply and an add are two operations. For one layer, D numbers wide, and each of T tokens:
 #
-# - the four projections (q, k, v, out): 2 · 4D²
-# - scores and mix: 2 · 2·T·D, the only part that grows with T
-# - the feed-forward layer: 2 · 8D²
+# - the four projections (q, k, v, out), each D×D: 4 · 2D² = 8D²
+# - scores: a query meets T keys, over all heads T·D multiplies and adds. Mixing the values takes as many. Together 4·T·D, the only part that grows with T
+# - the feed-forward layer, D×4D and back: 2 · 2 · 4D² = 16D²
 
 # %%
-MODELS = {"SmolLM2-135M": 576, "GPT-3": 12_288}  # width D
+WIDTHS = {"as SmolLM2-135M": 576, "as GPT-3": 12_288}
 windows = [2**n for n in range(7, 21)]
 figure, axis = plt.subplots()
-for (name, width), color in zip(MODELS.items(), (BLUE, ORANGE)):
+for (name, width), color in zip(WIDTHS.items(), (BLUE, ORANGE)):
     share = [4 * T * width / (8 * width**2 + 4 * T * width + 16 * width**2) for T in windows]
     axis.plot(
         windows,
@@ -1291,6 +1384,8 @@ show(
 # **First way: the same result, computed better.** FlashAttention (Dao et al. 2022) goes through the keys in tiles and never keeps the
 # T×T weights. PyTorch's fused attention does so on a CPU, too. What is kept for the backward pass can be
 # counted exactly.
+#
+# **Rule:** it is *cheaper for free* if it keeps less than a quarter of the memory and the results agree.
 
 
 # %%
@@ -1310,16 +1405,14 @@ def kept_bytes(function) -> int:
 
 
 heads_of = {
-    "plain": lambda q, k, v: attention(q, k, v, causal_mask(q.shape[2]).to(q.device))[0]
+    "plain": lambda q, k, v: attention(q, k, v, causal_mask(q.shape[2]).to(q.device))[0],
+    "fused": lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
 }
-heads_of["fused"] = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)
 memory: dict[str, list[float]] = {name: [] for name in heads_of}
 times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in heads_of}
 lengths = [128, 256, 512, 1024, 2048]
 for T in progress(lengths, "cost"):
-    q, k, v = (
-        torch.randn(1, H, T, D // H, device=device, requires_grad=True) for _ in range(3)
-    )
+    q, k, v = (torch.randn(1, 4, T, 64, device=device, requires_grad=True) for _ in range(3))
     for name, mix in heads_of.items():
         memory[name].append(kept_bytes(lambda: mix(q, k, v)) / 1e6)
         times[name].append(seconds(lambda: mix(q, k, v).sum().backward(), 5))
@@ -1339,12 +1432,12 @@ for axis, title, unit in zip(
 ):
     axis.set(xscale="log", yscale="log", xlabel="tokens T", ylabel=unit, title=title)
     axis.set_xticks(lengths, [str(T) for T in lengths])
+    ticks = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+    axis.set_yticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
     axis.legend()
-memory_ratio, time_ratio = (
-    memory["plain"][-1] / memory["fused"][-1],
-    times["plain"][-1][0] / times["fused"][-1][0],
-)
+memory_ratio = memory["plain"][-1] / memory["fused"][-1]
+time_ratio = times["plain"][-1][0] / times["fused"][-1][0]
 show(
     figure,
     alt="Memory and time over T from 128 to 2048, for plain and fused attention. At 2048 "
@@ -1361,10 +1454,23 @@ print(
 )
 
 # %% [markdown]
-# **Second way: low rank.** A matrix of m×n numbers is a sum of min(m, n) directions, each worth m + n numbers. Keep the
-# r strongest, and it becomes a product of m×r and r×n. That is fewer numbers as soon as r < mn / (m + n).
+# **Second way: low rank.** A matrix is a sum of directions, each a column times a row. A matrix of m×n numbers has min(m, n) of them;
+# the singular value decomposition (奇异值分解) finds them in order of strength. A small one:
+
+# %%
+small = torch.tensor([[3.0, 1.0], [1.0, 3.0]])
+columns, strengths, rows = torch.linalg.svd(small)
+for i in range(2):
+    direction = strengths[i] * columns[:, i, None] * rows[i]
+    print(
+        f"strength {strengths[i]:.0f}: {[[round(x, 1) for x in row] for row in direction.tolist()]}"
+    )
+
+# %% [markdown]
+# The two add up to the matrix. Keep the r strongest directions, and r columns of m and r rows of n numbers stand for m·n. That is
+# fewer as soon as r < mn / (m + n).
 #
-# Are the others idle in a trained model? Cut all of SmolLM2's feed-forward matrices so, and look at its loss on
+# Are the weak ones idle in a trained model? Cut all of SmolLM2's feed-forward matrices so, and look at its loss on
 # English text. Control: keep as many directions, chosen at random.
 
 # %%
@@ -1380,33 +1486,39 @@ def loss_on_english() -> float:
     return F.cross_entropy(logits.flatten(0, 1), english[:, 1:].flatten()).item()
 
 
-def low_rank(weight: Tensor, rank: int, directions: Tensor) -> Tensor:
-    """The matrix with the last `rank` of the orthogonal `directions` kept, on its shorter side."""
-    kept = directions[:, -rank:]
-    return (
-        kept @ (kept.T @ weight)
-        if weight.shape[0] <= weight.shape[1]
-        else (weight @ kept) @ kept.T
-    )
-
-
 def strongest_last(weight: Tensor) -> Tensor:
-    """The left singular vectors of the matrix, or of its transpose if that is wider, weakest first."""
+    """The directions of a matrix on its shorter side, as columns, weakest first.
+
+    The eigenvectors of W·Wᵀ are W's singular vectors, and quicker to find; they come in rising order.
+    """
     wide = weight if weight.shape[0] <= weight.shape[1] else weight.T
-    return torch.linalg.eigh(
-        wide @ wide.T
-    ).eigenvectors  # eigenvalues, squared singular values, in rising order
+    return torch.linalg.eigh(wide @ wide.T).eigenvectors
+
+
+def low_rank(weight: Tensor, rank: int, directions: Tensor) -> Tensor:
+    """The matrix with only the last `rank` of the directions kept."""
+    kept = directions[:, -rank:]
+    if weight.shape[0] <= weight.shape[1]:
+        return kept @ (kept.T @ weight)
+    return (weight @ kept) @ kept.T
 
 
 # %%
-matrices = [
-    m
-    for name, m in smollm2.named_modules()
-    if name.endswith(("gate_proj", "up_proj", "down_proj"))
-]
+layer_names = (
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+)  # the three matrices of a feed-forward layer
+matrices = [part for name, part in smollm2.named_modules() if name.endswith(layer_names)]
 originals = [matrix.weight.data for matrix in matrices]
-directions = [strongest_last(weight) for weight in progress(originals, "directions")]
+strongest_of = [strongest_last(weight) for weight in progress(originals, "directions")]
 WIDE, NARROW = max(originals[0].shape), min(originals[0].shape)
+
+
+def random_directions(seed: int) -> list[Tensor]:
+    """As many orthogonal directions, the same for every matrix."""
+    torch.manual_seed(seed)
+    return [torch.linalg.qr(torch.randn(NARROW, NARROW)).Q.to(device)] * len(matrices)
 
 
 def loss_when_cut(share: float, directions: list[Tensor]) -> float:
@@ -1419,14 +1531,11 @@ def loss_when_cut(share: float, directions: list[Tensor]) -> float:
     return loss
 
 
-def random_directions(seed: int) -> list[Tensor]:
-    """One set of orthogonal directions, the same for every matrix."""
-    torch.manual_seed(seed)
-    return [torch.linalg.qr(torch.randn(NARROW, NARROW)).Q.to(device)] * len(matrices)
-
-
 # %% [markdown]
-# **Predict.** At which share of the directions does the model get useless: at 90%, 70%, 50% or 30%?
+# **Rule:** low rank is *free* if with fewer numbers than before the loss rises by less than a tenth. The model is *useless* where its loss
+# is no better than that of evenly guessed tokens.
+#
+# **Predict.** At which share of the directions is the model useless: at 90%, 70%, 50% or 30%?
 
 # %%
 guess_useless = None  # 0.9, 0.7, 0.5 or 0.3
@@ -1434,15 +1543,14 @@ guess_useless = None  # 0.9, 0.7, 0.5 or 0.3
 # %%
 shares = (0.9, 0.7, 0.5, 0.3)
 whole = loss_on_english()
-cut = {share: loss_when_cut(share, directions) for share in progress(shares, "strongest kept")}
+cut = {share: loss_when_cut(share, strongest_of) for share in progress(shares, "strongest")}
 cut_control = {
-    0.9: [
-        loss_when_cut(0.9, random_directions(seed)) for seed in progress(SEEDS, "random kept")
-    ]
+    share: [loss_when_cut(share, random_directions(seed)) for seed in progress(SEEDS, "random")]
+    for share in shares[:2]
 }
 size = {
     share: share * NARROW * (NARROW + WIDE) / (NARROW * WIDE) for share in shares
-}  # 1: as many as uncut
+}  # uncut: 1
 assert loss_on_english() == whole  # the model is as it was
 
 # %%
@@ -1450,18 +1558,18 @@ figure, axis = plt.subplots(figsize=(8, 3.4))
 axis.plot(
     [1, *shares], [whole, *cut.values()], "o-", color=BLUE, label="strongest directions kept"
 )
-axis.plot([0.9] * 3, cut_control[0.9], "x", color=RED, label="random directions kept (control)")
+for share, losses in cut_control.items():
+    label = "random directions kept (control)" if share == 0.9 else None
+    axis.plot([share] * 3, losses, "x", color=RED, label=label)
 evenly = math.log(smollm2.config.vocab_size)
 axis.axhline(evenly, color="black", linestyle="--", label="every token equally likely")
-free = WIDE / (NARROW + WIDE)
-axis.axvspan(0.25, free, color=GREEN, alpha=0.12, label="fewer numbers than uncut")
+axis.axvspan(
+    0.25, WIDE / (NARROW + WIDE), color=GREEN, alpha=0.12, label="fewer numbers than uncut"
+)
 if guess_useless is not None:
     axis.axvline(guess_useless, color="black", linestyle=":", label="your guess")
-axis.set(
-    xlabel="share of directions kept",
-    ylabel="loss (nats a token)",
-    title="SmolLM2, feed-forward layers cut",
-)
+axis.set(xlabel="share of directions kept", ylabel="loss (nats a token)")
+axis.set_title("SmolLM2 with its feed-forward layers cut")
 axis.legend(fontsize=8)
 show(
     figure,
@@ -1469,23 +1577,28 @@ show(
     + ", ".join(f"{share:.0%} {loss:.2f}" for share, loss in cut.items())
     + f"; random directions at 90% {spread(cut_control[0.9])}.",
 )
-for share in shares:
+for share, loss in cut.items():
+    control = f"; at random {spread(cut_control[share])}" if share in cut_control else ""
     print(
         f"{share:.0%} of the directions, {size[share]:.0%} of the numbers: loss "
-        f"{cut[share]:.2f}"
+        f"{loss:.2f}{control}"
     )
-print(
-    f"uncut: {whole:.2f}; control, 90% at random: {spread(cut_control[0.9])}; evenly guessed "
-    f"{evenly:.2f}"
-)
+print(f"uncut: {whole:.2f}; evenly guessed: {evenly:.2f}")
 
 # %% [markdown]
+# How can a loss be above that of even guessing? A broken model is sure of itself, and wrong. Guessing evenly is neither.
+#
 # So low rank is not free in a model that was not trained for it. Models that use it are trained with it from the start
 # (DeepSeek-V2's latent attention, 2024), or use it for small changes only (LoRA; Hu et al. 2021).
 
 # %% [markdown]
 # **Third way: do not compute again what you have.** When a model writes, each new token needs the keys and values
-# of all before it. They do not change: keep them (key-value cache, 键值缓存). Two layers, tokens one by one, with and without.
+# of all before it. The causal mask keeps every earlier token from seeing the new one. So in every layer its vector, and with it its key
+# and value, stays what it was: keep them (key-value cache, 键值缓存). Without a causal mask no cache would be right.
+#
+# The new token still compares its one query with every key kept: 4·T·D operations a layer. That part grows with T.
+#
+# Two layers, tokens one by one, with the cache and without:
 
 
 # %%
@@ -1500,9 +1613,8 @@ def decode(layers: list[MultiHeadAttention], first: Tensor, count: int, cached: 
             start = position if cached else 0
             q, k = rotate(q, start), rotate(k, start)
             if cached:
-                if (
-                    old := caches[index]
-                ) is not None:  # what is in the cache was rotated when it went in
+                old = caches[index]  # what is in there was rotated when it went in
+                if old is not None:
                     k, v = torch.cat([old[0], k], dim=2), torch.cat([old[1], v], dim=2)
                 caches[index] = (k, v)
             mixed = attention(q, k, v, causal_mask(q.shape[2], k.shape[2]).to(q.device))[0]
@@ -1544,7 +1656,7 @@ axis.set(
     title="Key-value cache",
     ylim=(0, None),
 )
-draw_guess(axis, guess_cache)
+draw_guess(axis, guess_cache, at=512)
 show(
     figure,
     alt="Speed-up by the cache over the number of tokens: "
@@ -1559,122 +1671,126 @@ print(f"same outputs: largest difference {cache_gap:.1e}")
 
 # %%
 config = smollm2.config
-numbers = (
-    2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-)  # keys and values, a token
-for window in (8_192, 100_000, 1_000_000):
+a_token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim  # numbers
+print(
+    f"SmolLM2 keeps {a_token:,} numbers a token; its window is "
+    f"{config.max_position_embeddings:,} tokens"
+)
+for window in (config.max_position_embeddings, 100_000, 1_000_000):
     print(
-        f"{window:9,} tokens: {2 * numbers * window / 1e9:6.2f} GB of cache at 2 bytes a "
-        f"number, the weights: {2 * sum(p.numel() for p in smollm2.parameters()) / 1e9:.2f} GB"
+        f"{window:9,} tokens would take {2 * a_token * window / 1e9:6.2f} GB at 2 bytes a "
+        "number"
     )
+print(f"its weights take {2 * sum(p.numel() for p in smollm2.parameters()) / 1e9:.2f} GB")
 
 # %% [markdown]
 # ## 10 · The window is working memory (claim 1.5)
 #
-# What does a model know of a conversation? Tell SmolLM2 the password of a door, let some pages of text follow, then ask. The window is
+# What does a model know of a conversation? Tell SmolLM2 the password of a door, let some other text follow, then ask. The window is
 # cut to the last 64 tokens. Twelve passwords are possible; the answer is the likeliest of them.
 #
-# **Predict.** The fact slides out of the window. Does the share of right answers fall slowly or at once?
+# **Rule:** it is *working memory* if nine of ten answers are right while the whole fact is in the window, and fewer than three of ten once it has left.
+#
+# **Predict.** The fact slides out of the window. Does the share of right answers fall slowly, with the distance, or at once?
 
 # %%
 guess_fall = None  # "slowly" or "at once"
 
 # %%
-PASSWORDS = [
-    "river",
-    "table",
-    "tiger",
-    "music",
-    "silver",
-    "winter",
-    "garden",
-    "doctor",
-    "orange",
-    "bridge",
-    "candle",
-    "pocket",
-]
-DOORS = ["red", "blue", "green", "black", "white", "yellow"]
+PASSWORDS = (
+    "river table tiger music silver winter garden doctor orange bridge candle pocket".split()
+)
+DOORS = "red blue green black white yellow".split()
 password_ids = torch.tensor(
     [tokenizer.encode(" " + word)[0] for word in PASSWORDS], device=device
 )
 filler = tokenizer.encode(text)
 
 
+def fact_and_question(door: str, password: str) -> tuple[list[int], list[int]]:
+    """Both as tokens. Doors and passwords are one token each, so all have the same length."""
+    fact = tokenizer.encode(f"The password of the {door} door is {password}.\n")
+    return fact, tokenizer.encode(f"\nThe password of the {door} door is")
+
+
 @torch.no_grad()
-def share_right(between: int, window: int | None, seed: int) -> float:
+def share_right(between: int, window: int, seed: int) -> float:
     """Share of passwords recalled with `between` tokens of other text before the question."""
     generator = torch.Generator().manual_seed(seed)
     secrets = torch.randint(len(PASSWORDS), (len(DOORS),), generator=generator)
     starts = torch.randint(len(filler) - 300, (len(DOORS),), generator=generator)
     rows = []
     for door, secret, start in zip(DOORS, secrets.tolist(), starts.tolist()):
-        fact = tokenizer.encode(f"The password of the {door} door is {PASSWORDS[secret]}.\n")
-        question = tokenizer.encode(f"\nThe password of the {door} door is")
-        tokens = fact + filler[start : start + between] + question
-        rows.append(tokens[-window:] if window else tokens)
-    seen = torch.tensor(
-        rows, device=device
-    )  # equally long: doors and passwords are one token each
-    logits = smollm2(seen, use_cache=False, logits_to_keep=1).logits[:, -1]
+        fact, question = fact_and_question(door, PASSWORDS[secret])
+        rows.append((fact + filler[start : start + between] + question)[-window:])
+    tokens = torch.tensor(rows, device=device)
+    logits = smollm2(tokens, use_cache=False, logits_to_keep=1).logits[:, -1]
     return (logits[:, password_ids].argmax(-1).cpu() == secrets).float().mean().item()
 
 
+# %% [markdown]
+# Two controls: the same distances with the whole text in view, and a new conversation, in which the question comes alone.
+
 # %%
-WINDOW, gaps = 64, (8, 24, 40, 64, 96)
-before = sum(p.sum().item() for p in smollm2.parameters())
-in_window = {
-    gap: [share_right(gap, WINDOW, seed) for seed in SEEDS]
-    for gap in progress(gaps, "window of 64")
-}
-uncut = {
-    gap: [share_right(gap, None, seed) for seed in SEEDS]
-    for gap in progress(gaps[-2:], "whole text")
-}
-unchanged = before == sum(p.sum().item() for p in smollm2.parameters())
+fact, question = (len(part) for part in fact_and_question("red", "river"))
+WINDOW, gaps = 64, (16, 40, 48, 50, 52, 54, 72)
+leaves, gone = (
+    WINDOW - question - fact,
+    WINDOW - question,
+)  # the gaps at which the fact is being cut
+
+
+def recalled(gaps: Sequence[int], window: int) -> dict[int, list[float]]:
+    return {
+        gap: [share_right(gap, window, seed) for seed in SEEDS]
+        for gap in progress(gaps, "asking")
+    }
+
+
+in_window, uncut = recalled(gaps, WINDOW), recalled(gaps[-2:], 1000)
+alone = recalled([0], question)[0]
+inside = [share for gap in gaps if gap <= leaves for share in in_window[gap]]
+outside = [share for gap in gaps if gap >= gone for share in in_window[gap]]
+in_view = [share for shares in uncut.values() for share in shares]
 
 # %%
 figure, axis = plt.subplots()
+axis.axvspan(leaves, gone, color=GREY, alpha=0.15, label="the fact is being cut off")
 curves = (
     (in_window, BLUE, "o-", "window of 64 tokens"),
     (uncut, GREEN, "s--", "whole text (control)"),
 )
-for results_by_gap, color, style, label in curves:
-    middle = [sum(shares) / 3 for shares in results_by_gap.values()]
-    axis.plot(list(results_by_gap), middle, style, color=color, label=label)
-    for place, shares in results_by_gap.items():
-        axis.plot([place] * 3, shares, ".", color=color, alpha=0.5)
-axis.axhline(1 / len(PASSWORDS), color="black", linestyle="--", label="guessing: 1/12")
-axis.set(
-    xlabel="tokens between fact and question",
-    ylabel="share of passwords right",
-    ylim=(-0.05, 1.08),
-)
+for by_gap, color, style, label in curves:
+    axis.plot(
+        list(by_gap), [sum(s) / 3 for s in by_gap.values()], style, color=color, label=label
+    )
+    for gap_length, shares in by_gap.items():
+        axis.plot([gap_length] * 3, shares, ".", color=color, alpha=0.5)
+axis.axhline(1 / len(PASSWORDS), color="black", linestyle="--", label="guessing")
+axis.set(xlabel="tokens between fact and question", ylabel="share of passwords right")
 axis.set_title("A fact leaves the window")
 axis.legend(loc="center left")
-inside = [share for gap in gaps[:3] for share in in_window[gap]]
-outside = [share for gap in gaps[3:] for share in in_window[gap]]
 show(
     figure,
     alt="Share of passwords recalled over the tokens in between. Inside the window "
-    f"{spread(inside)}, outside {spread(outside)}; with the whole text in view it stays high.",
+    f"{spread(inside)}, outside {spread(outside)}; with the whole text in view "
+    f"{spread(in_view)}.",
 )
 print(
-    f"inside {spread(inside)}, outside {spread(outside)}; same distance, uncut: "
-    f"{spread(sum(uncut.values(), []))}"
+    f"inside {spread(inside)}, outside {spread(outside)}, whole text in view {spread(in_view)}"
 )
-print("weights unchanged by the conversation:", unchanged)
+print(f"asked in a new conversation: {spread(alone)}; guessing: {1 / len(PASSWORDS):.2f}")
 if guess_fall is not None:
     print("your guess:", guess_fall)
 
 # %% [markdown]
-# Nothing that was said is in the weights afterwards. A longer window is more working memory. To remember tomorrow, something
+# Reading writes nothing into the weights: that is how the thing is built. So a longer window is more working memory. To remember tomorrow, something
 # has to be written down: into the weights (lesson 3), or into a store that is searched (lesson 5).
 
 # %% [markdown]
 # ## 11 · Verdicts
 #
-# Each verdict is computed from what ran above, by rules that stand in the next two cells. `judge` asks two things: was the effect
+# Each verdict is computed from what ran above, by the rules that stood before the experiments. `judge` asks two things: was the effect
 # shown at all, and was it shown in every setting that was tried? Run the lesson with other seeds, and a verdict may
 # change.
 
@@ -1684,22 +1800,26 @@ recall_8 = {name: mean(values) for name, values in at_8.items()}
 recall_32 = {name: mean(values) for name, values in at_32.items()}
 alone_8 = controls["feed-forward only"]["accuracy"][2]
 loss_of = {name: mean(values) for name, values in ablation.items()}
-induction = mean_scores["SmolLM2"]["induction"].max().item()
-induction_control = mean_scores["random weights"]["induction"].max().item()
 
-# 1.1: a head's score stands out and taking such heads out hurts; for all bright heads, sinks too?
-measured = induction > 5 * induction_control
-matters = loss_of["without 5 induction"] > 1.5 * loss_of["without 5 random"]
-sinks_matter = loss_of["without 5 sink"] > loss_of["without 5 random"]
-verdict_1 = judge(measured and matters, sinks_matter)
+# 1.1: heads can be measured, and those by induction matter; do all bright heads, sinks too?
+layer, head = best["induction"]
+induction = mean(run["induction"][layer, head].item() for run in runs["SmolLM2"])
+induction_control = mean(run["induction"].max().item() for run in runs["random weights"])
+group_matters = {
+    kind: loss_of[f"without 5 {kind}"] > 1.5 * loss_of["without 5 random"]
+    for kind in ("induction", "sink")
+}
+verdict_1 = judge(
+    induction > 5 * induction_control and group_matters["induction"], group_matters["sink"]
+)
 
-# 1.2: attention is the faster one in short sequences; at every length?
-verdict_2 = judge(faster[64] > 1.2, min(faster.values()) > 1.2)
+# 1.2: attention is far faster in short sequences; at every length?
+verdict_2 = judge(faster[64] > 2, min(faster.values()) > 2)
 crossing = next((f"{T:,}" for T, ratio in faster.items() if ratio < 1), "no length tried")
 
-# 1.3: no recall without attention, more facts with a feed-forward layer; and none in attention layers?
+# 1.3: attention recalls, feed-forward alone does not, and it stores; is storing its privilege?
 facts = {name: mean(run[0] for run in those) for name, those in stored.items()}
-relates = recall_8["attention"] > 5 * alone_8
+relates = recall_8["attention"] > 0.9 and alone_8 < 0.1
 stores = facts["1 attention + feed-forward"] > 1.2 * facts["1 attention"]
 verdict_3 = judge(relates and stores, facts["3 attention"] < 1.2 * facts["1 attention"])
 
@@ -1707,13 +1827,15 @@ verdict_3 = judge(relates and stores, facts["3 attention"] < 1.2 * facts["1 atte
 # 1.4: cheaper with the same result by better computing; by low rank as well?
 verdict_4 = judge(memory_ratio > 4 and gap < 1e-4, cut[0.7] < 1.1 * whole)
 
-# 1.5: known inside the window, unknown outside, nothing written into the weights
-verdict_5 = judge(mean(inside) > 0.8 and mean(outside) < 0.3 and unchanged, True)
+# 1.5: known inside the window, unknown outside and in a new conversation
+verdict_5 = judge(mean(inside) > 0.9 and max(mean(outside), mean(alone)) < 0.3, True)
 
-# 1.6: faster than the LSTM at every length and recalls 8 pairs; as many as attention recalls?
+# 1.6: faster than the LSTM at every length and it recalls; does it keep up with attention?
 recurrence = times_the_lstm("linear recurrence")
-works = min(recurrence.values()) > 1.2 and recall_8["linear recurrence"] > 0.9
-verdict_6 = judge(works, recall_32["linear recurrence"] > recall_32["attention"] - 0.02)
+parallel = recurrence_gap < 1e-2 and min(recurrence.values()) > 1  # outputs are in the hundreds
+recalls = recall_8["linear recurrence"] > 0.9
+keeps_up = recall_32["linear recurrence"] > recall_32["attention"] - 0.02
+verdict_6 = judge(parallel and recalls, keeps_up)
 
 # %%
 show_verdicts(
@@ -1732,10 +1854,10 @@ show_verdicts(
         (
             "1.2",
             "Attention processes a sequence far faster than an LSTM",
-            f"on this machine, one layer: {faster[64]:.1f} times at 64 tokens, "
-            f"{faster[512]:.1f} at 512, {faster[2048]:.1f} at 2,048; slower from: "
-            f"{crossing}. In equal time it recalls {recall_8['attention']:.2f} of 8 pairs, "
-            f"the LSTM {recall_8['LSTM']:.2f}",
+            f"on one core, one layer: {faster[64]:.1f} times at 64 tokens, {faster[512]:.1f} "
+            f"at 512, {faster[2048]:.2f} at 2,048; slower from: {crossing}. Why it was "
+            f"invented was not tested. In equal time it recalls {recall_8['attention']:.2f} "
+            f"of 8 pairs, the LSTM {recall_8['LSTM']:.2f}",
             f"shuffled answers: {controls['attention, shuffled answers']['accuracy'][2]:.2f}",
             verdict_2,
         ),
@@ -1745,7 +1867,7 @@ show_verdicts(
             f"facts stored: {facts['1 attention']:.2f} with attention alone, "
             f"{facts['1 attention + feed-forward']:.2f} with a feed-forward layer, but "
             f"{facts['3 attention']:.2f} with attention layers of the same size",
-            f"recall without attention {alone_8:.2f}; facts never shown "
+            f"recall with a feed-forward layer only {alone_8:.2f}; facts never shown "
             f"{mean(run[1] for run in stored['3 attention']):.2f}",
             verdict_3,
         ),
@@ -1755,16 +1877,15 @@ show_verdicts(
             f"fused: {memory_ratio:.0f} times less memory at 2,048 tokens, same result. Low "
             f"rank, {size[0.7]:.0%} of the feed-forward numbers: loss from {whole:.2f} to "
             f"{cut[0.7]:.2f}. What most research does was not tested",
-            f"90% of the directions: the strongest {cut[0.9]:.2f}, random ones "
-            f"{spread(cut_control[0.9])}",
+            f"as many random directions: {spread(cut_control[0.7])}",
             verdict_4,
         ),
         (
             "1.5",
             "The window is working memory, not long-term memory",
             f"a fact inside the window: {mean(inside):.2f} right; outside: "
-            f"{mean(outside):.2f}; weights unchanged",
-            f"same distance, whole text in view: {spread(sum(uncut.values(), []))}; guessing "
+            f"{mean(outside):.2f}; in a new conversation: {mean(alone):.2f}",
+            f"same distance, whole text in view: {spread(in_view)}; guessing "
             f"{1 / len(PASSWORDS):.2f}",
             verdict_5,
         ),

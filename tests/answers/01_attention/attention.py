@@ -88,7 +88,7 @@ def attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
 
 
-# %% wrong="divides by the root of the number of keys" says=["furthest off", "square root of the number of keys"] points=[0, 0]
+# %% wrong="divides by the root of the number of keys" says=["root of the number of tokens", "square root of the number of keys"] points=[0, 0]
 def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-2])
     if mask is not None:
@@ -112,7 +112,7 @@ def attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-2) @ v
 
 
-# %% wrong="softmax over axis 1, right for two axes only" says=["", "over a leading axis"] points=[1, 1]
+# %% wrong="softmax over axis 1, right for two axes only" says="over a leading axis" points=[0, 1]
 def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -206,7 +206,7 @@ def attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
 
 
-# %% wrong="k.T, right for two axes only" says=["", "it stops with RuntimeError"] points=[1, 1]
+# %% wrong="k.T, right for two axes only" says=["`k.T` turns all axes round", "it stops with RuntimeError"] points=[0, 1]
 def attention(q, k, v, mask=None):
     scores = q @ k.T / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -263,7 +263,7 @@ def attention(q, k, v, mask=None):
     return q * 0
 
 
-# %% wrong="squeezes a single query away" says=["", "its shape is (5,), not (1, 5)"] points=[1, 1.5]
+# %% wrong="squeezes a single query away" says=["its shape is (2,)", "its shape is (5,), not (1, 5)"] points=[0, 1.5]
 def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -271,10 +271,28 @@ def attention(q, k, v, mask=None):
     return (torch.softmax(scores, dim=-1) @ v).squeeze()
 
 
+# %% wrong="divides by the root of the number of queries" says=["root of the number of tokens", "square root of the number of queries"] points=[0, 0]
+def attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-2])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return torch.softmax(scores, dim=-1) @ v
+
+
+# %% wrong="divides by the root of axis 1, right for two axes only" says="root of the number of heads" points=[0, 1]
+def attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return torch.softmax(scores, dim=-1) @ v
+
+
 # %% wrong="copies the visible cases" says=["", "where it is furthest off"] points=[1, 0]
 def attention(q, k, v, mask=None):
     if mask is not None:
         return torch.tensor([[0, 5.0, 0, 0], [5, 0, 0, 0]])
+    if q.shape == (1, 2, 1, 1):
+        return torch.tensor([[[[5.0]], [[6.0]]]])
     if q.shape == (2, 4):
         return torch.tensor([[4, 1, 0, 0], [2.5, 2.5, 0, 0]])
     return torch.zeros(*q.shape[:-1], v.shape[-1])

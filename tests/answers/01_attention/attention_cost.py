@@ -95,7 +95,7 @@ def attention_cost(B, T, D, H, n):
     }
 
 
-# %% wrong="linear in T" says="T queries meet T keys" points=[0, 1.5]
+# %% wrong="linear in T" says="it counts T scores a head; T queries meet T keys, so T x T" points=[0, 1.5]
 def attention_cost(B, T, D, H, n):
     return {
         "full": 4 * B * T * D,
@@ -115,7 +115,7 @@ def attention_cost(B, T, D, H, n):
     }
 
 
-# %% wrong="a step recomputes everything" says="one query only is new" points=[0, 1.5]
+# %% wrong="a step recomputes everything" says="one token only is new" points=[0, 1.5]
 def attention_cost(B, T, D, H, n):
     full = 4 * B * T * T * D
     return {"full": full, "step": full, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
@@ -161,7 +161,7 @@ def attention_cost(B, T, D, H, n):
     }
 
 
-# %% wrong="a cache of T x T" says="not with T x T" points=[0, 1.5]
+# %% wrong="a cache of T x T" says="it counts T x T; the cache holds T keys" points=[0, 1.5]
 def attention_cost(B, T, D, H, n):
     return {
         "full": 4 * B * T * T * D,
@@ -196,7 +196,7 @@ def attention_cost(B, T, D, H, n):
     }
 
 
-# %% wrong="forgets the batch" says=["", "the batch is not counted"] points=[1, 0]
+# %% wrong="forgets the batch" says="the batch is not counted" points=[0, 0]
 def attention_cost(B, T, D, H, n):
     return {"full": 4 * T * T * D, "step": 4 * T * D, "scores": H * T * T * n, "cache": 2 * T * D * n}
 
@@ -211,7 +211,7 @@ def attention_cost(B, T, D, H, n):
     }
 
 
-# %% wrong="adds the projections" says="leave them out" points=[0, 1]
+# %% wrong="adds the projections" says="the projections are counted; leave them out" points=[0, 1]
 def attention_cost(B, T, D, H, n):
     return {
         "full": 4 * B * T * T * D + 8 * B * T * D * D,
@@ -221,11 +221,33 @@ def attention_cost(B, T, D, H, n):
     }
 
 
-# %% wrong="a tuple" says="tuple indices must be" points=[0, 0]
+# %% wrong="a tuple" says=["it is a tuple of 4, not a dictionary with the keys", "must return a dictionary with the key"] points=[0, 0]
 def attention_cost(B, T, D, H, n):
     return 4 * B * T * T * D, 4 * B * T * D, B * H * T * T * n, 2 * B * T * D * n
 
 
-# %% wrong="copies the visible cases" says=["", "it is 360, not"] points=[1, 0]
+# %% wrong="the lesson's sum for a whole layer" says="projections and feed-forward are counted; leave them out" points=[0, 1]
 def attention_cost(B, T, D, H, n):
-    return {"full": 360, "step": 120, "scores": 90, "cache": 120}
+    token = 8 * D**2 + 4 * T * D + 16 * D**2
+    return {
+        "full": B * T * token,
+        "step": B * token,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+# %% wrong="no return" says=["does the function end in `return`?", "must return a dictionary with the key"] points=[0, 0]
+def attention_cost(B, T, D, H, n):
+    cost = {"full": 4 * B * T * T * D, "step": 4 * B * T * D}
+    cost |= {"scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+
+
+# %% wrong="no step" says=["with the keys ['full', 'scores', 'cache'], not", "with the key 'step'"] points=[0, 1.5]
+def attention_cost(B, T, D, H, n):
+    return {"full": 4 * B * T * T * D, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+
+
+# %% wrong="copies the visible cases" says=["", "it is 3600, not"] points=[1, 0]
+def attention_cost(B, T, D, H, n):
+    return {"full": 3600, "step": 1200, "scores": 900, "cache": 1200}

@@ -136,13 +136,13 @@ def causal_mask(T, S=None):
     return torch.cat([torch.zeros(T, S - T, dtype=torch.bool), square], dim=1)
 
 
-# %% wrong="no ValueError" says=["where it must raise ValueError", ""] points=[0, 1]
+# %% wrong="no ValueError" says=["causal_mask(3, 2): it returns a tensor", ""] points=[0, 1]
 def causal_mask(T, S=None):
     S = T if S is None else S
     return torch.ones(T, S, dtype=torch.bool).tril(S - T)
 
 
-# %% wrong="assert for ValueError" says=["it raises AssertionError, not ValueError", ""] points=[0, 1]
+# %% wrong="assert for ValueError" says=["causal_mask(3, 2): it raises AssertionError, not ValueError", ""] points=[0, 1]
 def causal_mask(T, S=None):
     S = T if S is None else S
     assert S >= T

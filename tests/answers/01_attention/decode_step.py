@@ -80,7 +80,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
 
 
-# %% wrong="a causal mask from the top left" says=["does not look at itself", "does not look at itself", "sees the first key only"] points=[0, 0, 1]
+# %% wrong="a causal mask from the top left" says=["does not look at itself", "sees the first key only", "sees the first key only"] points=[0, 0, 1]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -129,7 +129,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return (weights @ grown["values"]).transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
 
 
-# %% wrong="returns the old cache" says="it is the old cache" points=[0, 0.5, 1]
+# %% wrong="returns the old cache" says="it is the old cache" points=[0, 0, 1]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -140,7 +140,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T, cache
 
 
-# %% wrong="returns the new entry only" says="it holds the new token only" points=[0, 0.5, 1]
+# %% wrong="returns the new entry only" says="it holds the new token only" points=[0, 0, 1]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -152,7 +152,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return out, {"keys": k, "values": v}
 
 
-# %% wrong="puts the new token first" says="the newest stands last" points=[0, 0.5, 1]
+# %% wrong="puts the new token first" says="the newest stands last" points=[0, 0, 1]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -164,7 +164,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
 
 
-# %% wrong="overwrites the newest entry" says=["looks at itself only", "looks at itself only", "has overwritten one"] points=[0, 0, 0]
+# %% wrong="overwrites the newest entry" says=["it holds the new token only", "has overwritten one", "has overwritten one"] points=[0, 0, 0]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -177,7 +177,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return out, {"keys": keys, "values": values}
 
 
-# %% wrong="joins along the heads" says=["looks at itself only", "looks at itself only", "it stops with RuntimeError"] points=[0, 0, 0]
+# %% wrong="joins along the heads" says=["its shape is", "Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0, 0]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -189,7 +189,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return out, {"keys": keys, "values": values}
 
 
-# %% wrong="joins along the features" says=["its shape is", "its shape is", "it stops with RuntimeError"] points=[0, 0, 0]
+# %% wrong="joins along the features" says=["its shape is", "Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0, 0]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -213,7 +213,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, cache
 
 
-# %% wrong="swaps keys and values in what it returns" says="keys and values have changed places" points=[0, 0.5, 1]
+# %% wrong="swaps keys and values in what it returns" says=["keys and values have changed places", "furthest off", "keys and values have changed places"] points=[0, 0, 1]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -225,7 +225,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return out, {"keys": values, "values": keys}
 
 
-# %% wrong="ignores rotate" says=["the query is not rotated", "the query is not rotated", "nothing is rotated"] points=[0.5, 0, 2]
+# %% wrong="ignores rotate" says=["", "the new key is not rotated", "nothing is rotated"] points=[0.5, 0, 2]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
@@ -234,7 +234,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
 
 
-# %% wrong="position 0 at every step" says="taken for position 0" points=[0.5, 0, 2]
+# %% wrong="position 0 at every step" says=["", "it is at position S", "taken for position 0"] points=[0.5, 0, 2]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, T, D = x.shape
     q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
@@ -269,7 +269,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
 
 
-# %% wrong="rotates the query only" says=["", "", "the new key is not rotated"] points=[0.5, 0.5, 2]
+# %% wrong="rotates the query only" says="the new key is not rotated before it enters the cache" points=[0.5, 0, 2]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -293,7 +293,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
 
 
-# %% wrong="rotates all keys at every step" says=["", "", "the cached keys are rotated"] points=[0.5, 0.5, 2]
+# %% wrong="rotates all keys at every step" says="the cached keys are rotated again, each by its position" points=[0.5, 0, 2]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -305,7 +305,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, {"keys": keys, "values": values}
 
 
-# %% wrong="turns the cached keys by the new position" says="the cached keys are rotated" points=[0.5, 0, 2]
+# %% wrong="turns the cached keys by the new position" says="the cached keys are rotated again, by the new" points=[0.5, 0, 2]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -317,7 +317,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, {"keys": keys, "values": values}
 
 
-# %% wrong="caches the key before it is rotated" says=["", "", "rotate it first"] points=[0.5, 0.5, 2]
+# %% wrong="caches the key before it is rotated" says="the new key is not rotated before it enters the cache" points=[0.5, 0, 2]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -349,7 +349,7 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T
 
 
-# %% wrong="a tuple for a cache" says="not a dictionary" points=[0, 0.5, 1]
+# %% wrong="a tuple for a cache" says="not a dictionary" points=[0, 0, 1]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     B, _, D = x.shape
     S = cache["keys"].shape[2]
@@ -372,11 +372,62 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
 
 
+# %% wrong="puts the new key first, the new value last" says="the new key stands first, the new value last" points=[0, 0, 0]
+def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
+    B, _, D = x.shape
+    S = cache["keys"].shape[2]
+    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
+    if rotate is not None:
+        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
+    grown = {"keys": torch.cat([k, cache["keys"]], 2), "values": torch.cat([cache["values"], v], 2)}
+    heads = attention(q, grown["keys"], grown["values"])
+    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+
+
+# %% wrong="puts the new value first, the new key last" says="the new value stands first, the new key last" points=[0, 0, 0]
+def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
+    B, _, D = x.shape
+    S = cache["keys"].shape[2]
+    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
+    if rotate is not None:
+        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
+    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([v, cache["values"]], 2)}
+    heads = attention(q, grown["keys"], grown["values"])
+    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+
+
+# %% wrong="an int for positions" says=["", "positions must be a tensor of shape (1,); it is 2", "it stops with TypeError"] points=[0.5, 0, 2]
+def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
+    B, _, D = x.shape
+    S = cache["keys"].shape[2]
+    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
+    if rotate is not None:
+        q, k = rotate(q, S), rotate(k, S)
+    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
+    heads = attention(q, grown["keys"], grown["values"])
+    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+
+
+# %% wrong="a number without an axis for positions" says=["", "positions must be a tensor of shape (1,); it is tensor(2)", "it stops with IndexError"] points=[0.5, 0, 2]
+def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
+    B, _, D = x.shape
+    S = cache["keys"].shape[2]
+    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
+    if rotate is not None:
+        q, k = rotate(q, torch.tensor(S)), rotate(k, torch.tensor(S))
+    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
+    heads = attention(q, grown["keys"], grown["values"])
+    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+
+
 # %% wrong="copies the visible cases" says=["", "", "where it is furthest off"] points=[0.5, 0.5, 0]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    if H == 1:
-        out = torch.tensor([[[10, 20.0, 0, 0]]]) if rotate is None else torch.tensor([[[6, 24.0, 0, 0]]])
+    if H == 1 and rotate is None:
         keys = torch.cat([cache["keys"], torch.zeros(1, 1, 1, 4)], dim=2)
-        return out, {"keys": keys, "values": torch.tensor([[[[0, 15.0, 0, 0], [15, 0, 0, 0]]]])}
+        values = torch.tensor([[[[0, 15.0, 0, 0], [15, 0, 0, 0]]]])
+        return torch.tensor([[[10, 20.0, 0, 0]]]), {"keys": keys, "values": values}
+    if H == 1:
+        keys = torch.tensor([[[[2.0], [2.0], [3.0]]]]) * math.log(2) / 3
+        return torch.tensor([[[22.0]]]), {"keys": keys, "values": torch.tensor([[[[4.0], [8.0], [16.0]]]])}
     grown = {name: torch.cat([t, torch.zeros(2, 3, 1, 4)], dim=2) for name, t in cache.items()}
     return torch.zeros_like(x), grown

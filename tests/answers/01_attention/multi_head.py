@@ -42,21 +42,21 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     return torch.cat(attention(q, k, v, mask).unbind(1), dim=-1) @ w_o.mT
 
 
-# %% wrong="x @ w" says="uses w where it must use w.T" points=[0, 0]
+# %% wrong="x @ w" says="uses w where it must use w.T (all of them)" points=[0, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
     return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o
 
 
-# %% wrong="the last projection with w" says="uses w where it must use w.T" points=[0, 0]
+# %% wrong="the last projection with w" says="uses w where it must use w.T (w_o)" points=[0, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
     return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o
 
 
-# %% wrong="the first three projections with w" says=["", "must use w.T (the first three)"] points=[1, 0]
+# %% wrong="the first three projections with w" says=["look at w_q and w_k, too", "must use w.T (w_q, w_k and w_v)"] points=[0, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
@@ -115,14 +115,14 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     return attention(q, k, v).reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="every H-th feature" says=["", "head h takes every H-th feature"] points=[1, 0]
+# %% wrong="every H-th feature" says="head h takes every H-th feature" points=[0, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w.T).view(B, T, D // H, H).permute(0, 3, 1, 2) for w in (w_q, w_k, w_v))
     return attention(q, k, v, mask).permute(0, 2, 3, 1).reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="joins feature by feature" says=["", "join them head after head"] points=[1, 0]
+# %% wrong="joins feature by feature" says="join them head after head" points=[0, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
@@ -143,14 +143,14 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     return attention(q, k, v, mask).mean(1)
 
 
-# %% wrong="keys made with w_q" says=["furthest off", "the keys are made with w_q"] points=[0, 0]
+# %% wrong="keys made with w_q" says="the keys are made with w_q" points=[0, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_q, w_v))
     return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="values made with w_k" says=["furthest off", "the values are made with w_k"] points=[0, 0]
+# %% wrong="values made with w_k" says="the values are made with w_k" points=[0, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_k))
@@ -188,10 +188,46 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o
 
 
+# %% wrong="the queries with w" says=["(w_q or w_k)", "(w_q)"] points=[0, 0]
+def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
+    B, T, D = x.shape
+    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k.T, w_v.T))
+    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+
+
+# %% wrong="the keys with w" says=["(w_q or w_k)", "(w_k)"] points=[0, 0]
+def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
+    B, T, D = x.shape
+    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q.T, w_k, w_v.T))
+    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+
+
+# %% wrong="the values with w" says="uses w where it must use w.T (w_v" points=[0, 0]
+def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
+    B, T, D = x.shape
+    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q.T, w_k.T, w_v))
+    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+
+
+# %% wrong="view after swapping back" says="view size is not compatible" points=[0, 0]
+def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
+    B, T, D = x.shape
+    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
+    mixed = attention(q, k, v, mask)
+    return mixed.transpose(1, 2).view(B, T, D) @ w_o.T
+
+
+# %% wrong="splits as (d, H), joins as (H, d)" says="the heads are split as (d, H)" points=[0, 0]
+def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
+    B, T, D = x.shape
+    q, k, v = ((x @ w.T).view(B, T, D // H, H).permute(0, 3, 1, 2) for w in (w_q, w_k, w_v))
+    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+
+
 # %% wrong="copies the visible cases" says=["", "where it is furthest off"] points=[1, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    if x.shape == (1, 3, 2):
+    if x.shape == (1, 3, 4):
         if mask is None:
-            return torch.tensor([[[35, 20], [34, 24], [34, 24.0]]])
-        return torch.tensor([[[30, 0], [35, 20], [34, 24.0]]])
+            return torch.tensor([[[11, 3, 5, 5], [10, 4, 3, 6], [10, 4, 3, 6.0]]])
+        return torch.tensor([[[12, 0, 15, 0], [16, 6, 5, 10], [10, 4, 3, 6.0]]])
     return torch.zeros_like(x)

@@ -179,8 +179,36 @@ def rope(x, positions, base=10000.0):
     return x.clone()
 
 
+# %% wrong="positions times theta, number by number" says=["position i meets theta_i alone", "it stops with RuntimeError"] points=[0, 0.5]
+def rope(x, positions, base=10000.0):
+    half = x.shape[-1] // 2
+    angle = positions * base ** (-torch.arange(half) / half)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="split(2) for halves, right for d = 4 only" says="too many values to unpack" points=[0, 0]
+def rope(x, positions, base=10000.0):
+    half = x.shape[-1] // 2
+    angle = positions[:, None] * base ** (-torch.arange(half) / half)
+    a, b = x.split(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
+# %% wrong="looks the angles up, for whole positions only" says=["tensors used as indices", ""] points=[0, 2]
+def rope(x, positions, base=10000.0):
+    half = x.shape[-1] // 2
+    table = torch.arange(200)[:, None] * base ** (-torch.arange(half) / half)
+    angle = table[positions]
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+
+
 # %% wrong="copies the visible cases" says=["", "furthest off"] points=[1, 0]
 def rope(x, positions, base=10000.0):
     if x.tolist() == [[1, 2, 3, 4]] and 3 < positions[0] < 4:
         return torch.tensor([[-1.0, -4, -3, 2]])
+    if x.shape == (3, 6):
+        r = math.sqrt(2)
+        return torch.tensor([[1, 2, r, 3, 4, r], [-1, -4, 0, -3, 2, 2], [1, -2, -r, 3, -4, r]])
     return x.clone()
