@@ -12,7 +12,7 @@
 # Afterwards you can write self-attention (自注意力), its mask, its heads, its rotary positions and its cache from
 # tensors. You can also say which of six claims about it you have seen hold, and under which condition.
 #
-# **Time:** about two minutes to run on two CPU cores, two hours to work through.
+# **Time:** under three minutes to run on two CPU cores, two hours to work through.
 # **You need:** the PyTorch operations of lesson 0, and to have seen an `nn.Module` and a training loop once.
 
 # %% [markdown]
