@@ -166,9 +166,8 @@ def spread_and_saturation(d: int, scale: float) -> tuple[float, float, float]:
     q, k = torch.randn(400, 1, d), torch.randn(400, 64, d)
     scores = ((q * k).sum(-1) * scale).requires_grad_()
     weights = scores.softmax(-1)
-    (gradient,) = torch.autograd.grad(
-        weights[:, 0].sum(), scores
-    )  # how far can the first weight be moved?
+    # How far can the first weight be moved?
+    (gradient,) = torch.autograd.grad(weights[:, 0].sum(), scores)
     return (
         scores.std().item(),
         weights.max(-1).values.mean().item(),
@@ -272,9 +271,8 @@ class NoiseModel(nn.Module):
     def __init__(self, causal: bool, width: int = 32) -> None:
         super().__init__()
         self.token = nn.Embedding(V_NOISE, width)
-        self.place = nn.Parameter(
-            torch.randn(T_NOISE, width)
-        )  # tells each token where it stands
+        # Tells each token where it stands; section 4 does it without a table.
+        self.place = nn.Parameter(torch.randn(T_NOISE, width))
         self.q, self.k, self.v = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.to_scores = nn.Linear(width, V_NOISE)
         self.mask = causal_mask(T_NOISE) if causal else None
@@ -564,9 +562,8 @@ def repeated_tokens(seed: int, batch: int = 4) -> Tensor:
 @torch.no_grad()
 def head_scores(model: nn.Module, tokens: Tensor) -> dict[str, Tensor]:
     """Previous-token, induction and sink score of every head, each (LAYERS, HEADS)."""
-    maps = torch.stack(
-        model(tokens, output_attentions=True, use_cache=False).attentions
-    )  # (layer, B, H, T, T)
+    # All heads' weights, (layer, B, H, T, T).
+    maps = torch.stack(model(tokens, output_attentions=True, use_cache=False).attentions)
     previous = maps.diagonal(-1, -2, -1)  # weight of t on t - 1
     followed = maps.diagonal(1 - HALF, -2, -1)[..., 1:]  # weight of t on t - HALF + 1
     first = maps[..., 1:, 0]
@@ -821,9 +818,8 @@ def recurrence_at_once(q: Tensor, k: Tensor, v: Tensor, fade: Tensor) -> Tensor:
     """The same for all tokens at once: attention with fading weights (RetNet, Sun et al. 2023)."""
     position = torch.arange(q.shape[2], device=q.device)
     distance = position[:, None] - position
-    weights = torch.where(
-        distance >= 0, fade[:, None, None] ** distance.clamp(min=0), 0.0
-    )  # (H, T, T)
+    # One matrix a head, (H, T, T).
+    weights = torch.where(distance >= 0, fade[:, None, None] ** distance.clamp(min=0), 0.0)
     return (q @ k.transpose(-2, -1) * weights) @ v
 
 
@@ -840,17 +836,15 @@ def recurrence_in_chunks(
     B, H, T, d = q.shape
     q, k, v = (part.reshape(B, H, T // size, size, d) for part in (q, k, v))
     t = torch.arange(size, device=q.device)
-    reads = q * fade[:, None, None, None] ** (
-        t[:, None] + 1
-    )  # how much of the old state is left at t
+    # How much of the old state is left at t.
+    reads = q * fade[:, None, None, None] ** (t[:, None] + 1)
     adds = (k * fade[:, None, None, None] ** (size - 1 - t[:, None])).transpose(-2, -1) @ v
     state, states = torch.zeros(B, H, d, d, device=q.device), []
     for chunk in range(T // size):
         states.append(state)
         state = fade[:, None, None] ** size * state + adds[:, :, chunk]
-    q, k, v = (
-        part.transpose(1, 2).reshape(-1, H, size, d) for part in (q, k, v)
-    )  # chunks as a batch
+    # Chunks as a batch.
+    q, k, v = (part.transpose(1, 2).reshape(-1, H, size, d) for part in (q, k, v))
     inside = recurrence_at_once(q, k, v, fade).view(B, T // size, H, size, d).transpose(1, 2)
     return (inside + reads @ torch.stack(states, dim=2)).reshape(B, H, T, d)
 
@@ -1020,12 +1014,10 @@ class LinearRecurrence(nn.Module):
         self.q, self.k, self.v, self.out = (
             nn.Linear(width, width, bias=False) for _ in range(4)
         )
-        self.shift = nn.Parameter(
-            torch.rand(3, width)
-        )  # how much of the token before, for q, k and v
-        self.keep = nn.Parameter(
-            torch.linspace(2, 7, heads)
-        )  # sigmoid: fades of 0.88 to 0.999 at the start
+        # How much of the token before, for q, k and v.
+        self.shift = nn.Parameter(torch.rand(3, width))
+        # Through a sigmoid: fades of 0.88 to 0.999 at the start.
+        self.keep = nn.Parameter(torch.linspace(2, 7, heads))
         self.norm = nn.GroupNorm(heads, width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -1372,7 +1364,7 @@ axis.set(
     ylabel="share of a layer's operations",
     title="Scores and mix (T² part)",
 )
-axis.legend()
+axis.legend(loc="lower right")
 show(
     figure,
     alt="Share of the operations that grow with T squared, over T from 128 to a million, for "
@@ -1504,11 +1496,12 @@ def low_rank(weight: Tensor, rank: int, directions: Tensor) -> Tensor:
 
 
 # %%
+# The three matrices of a feed-forward layer.
 layer_names = (
     "gate_proj",
     "up_proj",
     "down_proj",
-)  # the three matrices of a feed-forward layer
+)
 matrices = [part for name, part in smollm2.named_modules() if name.endswith(layer_names)]
 originals = [matrix.weight.data for matrix in matrices]
 strongest_of = [strongest_last(weight) for weight in progress(originals, "directions")]
@@ -1734,10 +1727,11 @@ def share_right(between: int, window: int, seed: int) -> float:
 # %%
 fact, question = (len(part) for part in fact_and_question("red", "river"))
 WINDOW, gaps = 64, (16, 40, 48, 50, 52, 54, 72)
+# The gaps at which the fact is being cut.
 leaves, gone = (
     WINDOW - question - fact,
     WINDOW - question,
-)  # the gaps at which the fact is being cut
+)
 
 
 def recalled(gaps: Sequence[int], window: int) -> dict[int, list[float]]:
