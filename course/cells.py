@@ -37,13 +37,14 @@ def show(figure, alt):
 
 def draw_guess(axes, guess, at=None):
     """The reader's guess: a star at x = `at`, or a line across; nothing where there is no guess."""
-    if guess is not None and at is None:
+    if guess is None:
+        return
+    if at is None:
         axes.axhline(guess, color="black", linestyle=":", linewidth=1.5)
-    elif guess is not None:
+        at = axes.get_xlim()[0]
+    else:
         axes.plot(at, guess, "*", color="black", markersize=14)
-    if guess is not None:
-        place = (at, guess) if at is not None else (axes.get_xlim()[0], guess)
-        axes.annotate(" your guess", place, xytext=(6, 4), textcoords="offset points")
+    axes.annotate(" your guess", (at, guess), xytext=(6, 4), textcoords="offset points")
 
 
 # %% name="progress"
