@@ -78,10 +78,10 @@
 # <td>self-attention (自注意力), many heads (多头), a cache (缓存)</td>
 # <td>attention makes relations measurable; it is faster than an LSTM; it can be made cheaper</td>
 # <td>ready</td></tr>
-# <tr><td>2</td><td>Tokenization and arithmetic</td>
+# <tr><td>2</td><td><a href="02_tokenization_and_arithmetic.ipynb">Tokenization and arithmetic</a></td>
 # <td>a tokenizer (分词器), a small model that learns to add</td>
 # <td>next-token prediction does not fit arithmetic; tokenization (分词) makes it harder; a tool helps</td>
-# <td>planned</td></tr>
+# <td>ready</td></tr>
 # <tr><td>3</td><td>A tiny GPT</td>
 # <td>a GPT, and its training</td>
 # <td>scaling laws (缩放定律), emergence (涌现), diminishing returns; good training beats size</td>
