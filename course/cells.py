@@ -58,6 +58,13 @@ def progress(steps, label):
     return tqdm(steps, desc=label, file=sys.stdout, leave=False, mininterval=0.2, ncols=80)
 
 
+# %% name="spread"
+def spread(values, form=".2f"):
+    """The mean and, in brackets, the least and most of several runs."""
+    mean = sum(values) / len(values)
+    return f"{mean:{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
 # %% name="verdicts"
 import html
 

@@ -44,6 +44,8 @@
 
 # %% reuse="cells:timing"
 
+# %% reuse="cells:spread"
+
 # %% reuse="cells:verdicts"
 
 # %% reuse="cells:smollm2"
@@ -618,11 +620,6 @@ show(
 
 
 # %%
-def spread(values: list[float], form: str = ".2f") -> str:
-    """The mean and, in brackets, the least and most of several runs."""
-    return f"{sum(values) / len(values):{form}} ({min(values):{form}} to {max(values):{form}})"
-
-
 for kind in kinds:
     layer, head = best[kind]
     trained = spread([run[kind][layer, head].item() for run in runs["SmolLM2"]])
