@@ -82,10 +82,10 @@
 # <td>a tokenizer (分词器), a small model that learns to add</td>
 # <td>next-token prediction does not fit arithmetic; tokenization (分词) makes it harder; a tool helps</td>
 # <td>ready</td></tr>
-# <tr><td>3</td><td>A tiny GPT</td>
-# <td>a GPT, and its training</td>
+# <tr><td>3</td><td><a href="03_tiny_gpt.ipynb">A tiny GPT</a></td>
+# <td>a GPT, its training, its sampling; n-grams that it must beat</td>
 # <td>scaling laws (缩放定律), emergence (涌现), diminishing returns; good training beats size</td>
-# <td>planned</td></tr>
+# <td>ready</td></tr>
 # <tr><td>4</td><td>MoE routing</td>
 # <td>a mixture of experts (混合专家) in that GPT</td>
 # <td>experts share out the work; more parameters at the same cost are better</td>

@@ -1,0 +1,337 @@
+# %% right="layer by layer"
+def count_parameters(V, D, layers, H, M, tied, bias):
+    attention = feed_forward = 0
+    norms = D + (D if bias else 0)
+    for _ in range(layers):
+        attention += 4 * D * D
+        feed_forward += D * M + M * D
+        norms += 2 * D
+        if bias:
+            attention += 4 * D
+            feed_forward += M + D
+            norms += 2 * D
+    embedding, head = V * D, V * D * (not tied)
+    return dict(embedding=embedding, attention=attention, feed_forward=feed_forward, norms=norms, head=head,
+                total=embedding + attention + feed_forward + norms + head)
+
+
+# %% right="heads of their own size"
+def count_parameters(V, D, layers, H, M, tied, bias):
+    d, b = D // H, int(bias)
+    one_head = 3 * d * (D + b)
+    result = {
+        "total": 0,
+        "embedding": D * V,
+        "attention": layers * (H * one_head + D * (H * d + b)),
+        "feed_forward": layers * ((D + b) * M + (M + b) * D),
+        "norms": D * (1 + b) * (1 + 2 * layers),
+        "head": 0 if tied else D * V,
+    }
+    result["total"] = sum(result.values())
+    return result
+
+
+# %% right="from PyTorch layers"
+def count_parameters(V, D, layers, H, M, tied, bias):
+    from torch import nn
+
+    def size(*modules):
+        return sum(p.numel() for module in modules for p in module.parameters())
+
+    parts = {
+        "embedding": size(nn.Embedding(V, D)),
+        "attention": layers * size(nn.Linear(D, 3 * D, bias), nn.Linear(D, D, bias)),
+        "feed_forward": layers * size(nn.Linear(D, M, bias), nn.Linear(M, D, bias)),
+        "norms": (2 * layers + 1) * size(nn.LayerNorm(D, bias=bias)),
+        "head": 0 if tied else size(nn.Linear(D, V, False)),
+    }
+    parts["total"] = sum(parts.values())
+    return parts
+
+
+# %% wrong="heads multiply" says="heads do not multiply" points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * H * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="head counted although tied" says="with tied=True the head has no matrix" points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="output projection missing" says="there are four matrices" points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 3 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="feed-forward once" says=["two matrices", "two matrices"] points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (D * M + bias * M),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="no biases" says=["the biases are missing", "biases are missing"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * D * D,
+        "feed_forward": layers * 2 * D * M,
+        "norms": (2 * layers + 1) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="biases always" says="biases are counted, though bias=False" points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + D),
+        "feed_forward": layers * (2 * D * M + M + D),
+        "norms": (2 * layers + 1) * 2 * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="no biases in the feed-forward layer" says=["the biases are missing: M numbers", "biases are missing"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * 2 * D * M,
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="biases of the inputs" says=["M going up, not D", "M going up"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * 2 * D),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="two biases of M" says=["D coming down, not M", "D coming down"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * 2 * M),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="the norms have biases always" says=["biases only if bias=True", "biases are counted, though bias=False"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * 2 * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="the norms have no biases" says=["a norm has D biases", "biases are missing"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="no last norm" says="the norm after the last layer is missing" points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": 2 * layers * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="one norm a layer" says="two norms a layer and one after" points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="one layer" says="it counts one layer" points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": 4 * (D * D + bias * D),
+        "feed_forward": 2 * D * M + bias * (M + D),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="matrices of a head only" says="not (D, D/H)" points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * (D // H) + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="4D for M" says="takes 4D for M" points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (8 * D * D + bias * 5 * D),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="a bias in the head" says="the head has no bias" points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D + V,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="the head never counts" says="with tied=False the head has a matrix of its own" points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="tied, and the total counts it" says=["the head is counted", "the head is counted"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values()) + tied * V * D}
+
+
+# %% wrong="tied leaves the embedding out of the total" says=["it counts once", "embedding or head is left out"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values()) - tied * V * D}
+
+
+# %% wrong="one number a norm" says=["a norm has D weights, not one", "norms, with"] points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias),
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="one bias for four matrices" says=["each of the four matrices has a bias", "each of the four matrices has a bias"] points=[0, 0.5]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    counts = {
+        "embedding": V * D,
+        "attention": layers * (4 * D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+    return counts | {"total": sum(counts.values())}
+
+
+# %% wrong="one number" says=["it is 588, not a dictionary", "must return a dictionary with the key"] points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    total = layers * 4 * (D * D + bias * D) + layers * (2 * D * M + bias * (M + D))
+    total += (2 * layers + 1) * (1 + bias) * D + V * D
+    return total if tied else total + V * D
+
+
+# %% wrong="no total" says=["the keys ['embedding', 'attention', 'feed_forward', 'norms', 'head']", "with the key 'total'"] points=[0, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    return {
+        "embedding": V * D,
+        "attention": layers * 4 * (D * D + bias * D),
+        "feed_forward": layers * (2 * D * M + bias * (M + D)),
+        "norms": (2 * layers + 1) * (1 + bias) * D,
+        "head": 0 if tied else V * D,
+    }
+
+
+# %% wrong="copies the visible cases" says=["", "with tied="] points=[1, 0]
+def count_parameters(V, D, layers, H, M, tied, bias):
+    names = ["embedding", "attention", "feed_forward", "norms", "head", "total"]
+    return dict(zip(names, [40, 240, 336, 56, 0, 672] if tied else [40, 192, 288, 28, 40, 588]))
