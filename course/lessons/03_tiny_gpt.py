@@ -1088,7 +1088,7 @@ else:
 # %% [markdown]
 # ## 5 · What each ingredient buys (claim 3.5)
 #
-# Claim 3.5: better training beats more parameters; a small model can pass a large one. Here are the ingredients of this recipe, taken away or added one at a time. The base model is half as wide as before, with a quarter of the block weights, and train
+# Claim 3.5: better training beats more parameters; a small model can pass a large one. Here are the ingredients of this recipe, taken away or added one at a time. The base model is half as wide as before, with a quarter of the block weights. All train
 # for the same number of steps, unless it says otherwise.
 #
 # - **AdamW for all**: no Muon. (Its rate was chosen by trial, the best of three.)
@@ -1263,7 +1263,7 @@ print(
 # Six sizes of the GPT, wider and deeper together. N counts the weights in the blocks, as Kaplan does: twelve matrices of D x D a block. The sixth is kept back.
 #
 # Each size is trained with three budgets of steps, each three times the one before, with three seeds. A step reads 512 characters; the largest budget reads less than the training text once. So a larger budget is at the same
-# time more *data*. The **compute** (计算量) of a run is about 6 N operations for each token read: two for each weight on the way forward, four on the way back.
+# time more *data*. The **compute** (计算量) of a run is about 6 N operations for each token read: two for each weight on the way forward, four on the way back. *Best runs* are those that no run with as little compute beats.
 
 # %%
 SIZES: tuple[tuple[int, int], ...] = (
@@ -1312,7 +1312,7 @@ def scaling_job(size: int, steps: int, seed: int, learn: Tensor, test: Tensor) -
 
 # %% [markdown]
 # **Rule** for 3.2. It is *shown* if multiplying keeps paying: along each of the three axes (weights, data, compute) the loss falls in the lower half and in the upper. It holds *without a condition* only if it pays evenly: on each
-# axis a straight line over the logarithm explains at least 0.95 of what varies, and drawn from five sizes it has the sixth within its 95% interval.
+# axis a straight line over the logarithm explains at least 0.95 of what varies (of data there are three points, so that says little), and drawn from five sizes it has the sixth within its 95% interval.
 #
 # **Rule** for 3.4. It is *shown* if in every seed the upper half of the five sizes gains less for each tenfold of N than the lower half. It holds *without a condition* only if so do the later tokens, at every size, and the later compute.
 #
@@ -1887,7 +1887,7 @@ for same in (True, False):
 # token. Olsson et al. (2022) found that models of one layer form no induction heads and models of two do.
 #
 # **Rule.** Learning from the prompt is *shown* if in every seed, two layers have less than half of the loss from the second lap on ("late") that they have in the first ("early"; with it the first token of the second, since nobody can know yet that a lap is over), the control does not, and no weight changes while they read. It holds *without a condition* only if so
-# does one layer, and section 4's model, trained on the manual alone, saves half a nat a letter on a made-up word that comes back.
+# does one layer, and section 4's model, trained on the manual alone, saves half a nat a letter, on average, on a made-up word that comes back.
 #
 # **Predict.** Early, nothing can be known but which tokens have been used up. What share of the early loss remains late, with two layers? With one?
 
@@ -1999,19 +1999,20 @@ heads = {
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8))
-for (kind, runs), color in zip(by_place.items(), (BLUE, ORANGE, GREY)):
+STYLES_8 = ((BLUE, "-"), (ORANGE, "--"), (GREY, "-."))
+for (kind, runs), (color, style) in zip(by_place.items(), STYLES_8):
     for run in runs:
-        left.plot(range(1, T_LAPS + 1), run, color=color, linewidth=1.2)
-    left.plot([], [], color=color, label=kind)
+        left.plot(range(1, T_LAPS + 1), run, style, color=color, linewidth=1.2)
+    left.plot([], [], style, color=color, label=kind)
 for lap in range(TEST_LAP, T_LAPS, TEST_LAP):
     left.axvline(lap + 0.5, color="black", linestyle=":", linewidth=1)
 left.axhline(math.log(V_SEQUENCE), color=GREEN, linestyle="--", linewidth=1, label="ln V")
 left.set(xlabel="tokens read", ylabel="loss on the next (nats)", ylim=(0, None))
 left.set_title(f"Laps of {TEST_LAP} tokens")
-left.legend(fontsize=8)
-for (kind, runs), color in zip(grown.items(), (BLUE, ORANGE, GREY)):
+left.legend(fontsize=8, loc="center right", bbox_to_anchor=(1, 0.35))
+for (kind, runs), (color, style) in zip(grown.items(), STYLES_8):
     for _, seen in runs:
-        right.plot(moments_8, seen, color=color, linewidth=1.2)
+        right.plot(moments_8, seen, style, color=color, linewidth=1.2)
 right.set(xscale="log", xlabel="steps of training", ylabel="late tokens right")
 right.set_title("When it is learned")
 show(
@@ -2676,9 +2677,9 @@ if guess_beyond is not None:
 # ## 11 · What training costs
 #
 # One weight meets one token: a multiplication and an addition, 2 operations (FLOP, 浮点运算). That is the forward pass. The backward pass needs two gradients: the error is passed down through the weight (2), and the
-# weight's own gradient is summed (2). Six in all. With N weights and D tokens:
+# weight's own gradient is summed (2). Six in all. With N weights and D tokens (D as in the literature; not the width here):
 #
-# **training takes about 6 N D operations** (Kaplan et al. 2020). (D is the number of tokens here, as in the literature, not the width.)
+# **training takes about 6 N D operations** (Kaplan et al. 2020).
 #
 # N leaves out the table of the embedding, which is looked up, not multiplied. On top comes attention, where tokens meet tokens and no weight: each query with T keys and T values, 4 · T · width operations a layer
 # forward, and twice that backward, if the masked half is computed too.
