@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -115,6 +114,13 @@ LONG = {
 }
 
 
+def define(keys: Sequence[str], names: dict[str, Any]) -> dict[str, Any]:
+    """`names`, and what these named cells define among them."""
+    for key in keys:
+        exec(compile(find_cell(key, LESSON, "benchmark").source, key, "exec"), names)
+    return names
+
+
 def lesson_cells() -> dict[str, Any]:
     """What the lesson's named cells define: the model and the training are written there and nowhere else."""
     import torch
@@ -124,9 +130,7 @@ def lesson_cells() -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "lesson", "math": math, "time": time}
     names |= {"torch": torch, "F": F, "nn": nn, "Tensor": Tensor}
     names |= {"Any": Any, "Callable": Callable, "NamedTuple": NamedTuple, "Sequence": Sequence}
-    for key in CELLS:
-        exec(compile(find_cell(key, LESSON, "benchmark").source, key, "exec"), names)
-    return names
+    return define(CELLS, names)
 
 
 def read_text(path: Path) -> str:
@@ -239,16 +243,13 @@ def half_and_half(cells: dict[str, Any], model: Any, given: Any, ids: Any, T: in
     return -((p + given[: len(p)]) / 2).log().mean().item()
 
 
-def spread(values: Sequence[float], form: str) -> str:
-    return f"{mean(values):{form}} ({min(values):{form}} to {max(values):{form}})"
-
-
 def report(results: dict[str, list[Result]]) -> str:
     """A Markdown table: seconds, loss, and how many times faster than nanoGPT in the same run."""
     lines = [
         "| recipe | processor seconds | loss, nats a character | nanoGPT's time is |",
         "| --- | --- | --- | --- |",
     ]
+    spread = define(("cells:spread",), {})["spread"]
     base = [result.seconds for result in results["nanoGPT"]]
     for name, runs in results.items():
         seconds = [run.seconds for run in runs]
