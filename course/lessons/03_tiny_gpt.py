@@ -2612,26 +2612,19 @@ guess_beyond = None  # "uses", "ignores" or "breaks"
 FAR = 256
 stride = (len(held_out) - FAR - 1) // 160
 starts = torch.arange(160)[:, None] * stride
-inputs = held_out[starts + torch.arange(FAR)]
-targets = held_out[starts + torch.arange(FAR) + 1]
+far_texts = held_out[starts + torch.arange(FAR + 1)]
 
 
-@torch.no_grad()
-def bits_by_place(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean loss at each place of texts (B, T), in bits: (T,)."""
-    total = torch.zeros(inputs.shape[1])
-    for x, y in zip(inputs.split(64), targets.split(64)):
-        scores = model(x)[0].transpose(1, 2)
-        total = total + F.cross_entropy(scores, y, reduction="none").sum(dim=0)
-    return total / len(inputs) / math.log(2)
+def bits_by_place(model: GPT, tokens: Tensor) -> Tensor:
+    """Mean loss at each place of texts (B, T + 1), in bits: (T,)."""
+    return read(model, tokens)[0].mean(dim=0) / math.log(2)
 
 
-by_whole = bits_by_place(gpt, inputs, targets)
+by_whole = bits_by_place(gpt, far_texts)
 # The same characters by a model that never sees more than 64: in windows that move on by 16.
 window_ends = range(64, FAR + 1, 16)
 moving = [
-    bits_by_place(gpt, inputs[:, e - 64 : e], targets[:, e - 64 : e])[-16:].mean().item()
-    for e in window_ends
+    bits_by_place(gpt, far_texts[:, e - 64 : e + 1])[-16:].mean().item() for e in window_ends
 ]
 by_sixteen = by_whole.view(-1, 16).mean(dim=1).tolist()
 same = by_sixteen[3:]
