@@ -28,6 +28,7 @@ from .sources import find_cell
 
 LESSON = ROOT / "course" / "lessons" / "03_tiny_gpt.py"
 CELLS = (
+    "cells:warm_up_and_cosine",
     *(f"lessons/01_attention:{name}" for name in ("attention", "causal_mask", "rope", "heads")),
     "lessons/02_tokenization_and_arithmetic:muon",
     *(

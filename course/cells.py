@@ -58,6 +58,30 @@ def progress(steps, label):
     return tqdm(steps, desc=label, file=sys.stdout, leave=False, mininterval=0.2, ncols=80)
 
 
+# %% name="side_by_side"
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def side_by_side(jobs: Sequence[Callable[[], Result]], label: str) -> list[Result]:
+    """What each job returns; two run at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(job) for job in jobs]
+        return [job.result() for job in progress(waiting, label)]
+
+
+# %% name="warm_up_and_cosine"
+import math
+
+
+def warm_up_and_cosine(done):
+    """Share of the highest rate when a share `done` of the steps is done: up for 2%, then a cosine to 0."""
+    return min(1, (done + 0.001) / 0.02) * (1 + math.cos(math.pi * done)) / 2
+
+
 # %% name="spread"
 def spread(values, form=".2f"):
     """The mean and, in brackets, the least and most of several runs."""
@@ -529,7 +553,7 @@ def _brief(value):
         return f"a dictionary with the keys {list(value)}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"{value!r:.80}"
+    return f"{value:.6g}" if isinstance(value, float) else f"{value!r:.80}"
 
 
 def _equal(got, want, tolerance):
@@ -578,4 +602,5 @@ def _reason(got, want, mistakes):
     gap = (got.double() - want.double()).abs().nan_to_num()
     at = (gap == gap.max()).nonzero()[0].tolist()
     found, wanted = got[tuple(at)].item(), want[tuple(at)].item()
-    return f"at {at}, where it is furthest off, it is {found:.5g}, not {wanted:.5g}"
+    where = f"at {at}, where it is furthest off, " if at else ""  # a single number has no place
+    return f"{where}it is {found:.5g}, not {wanted:.5g}"

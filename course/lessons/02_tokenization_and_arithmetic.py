@@ -51,6 +51,8 @@
 
 # %% reuse="cells:timing"
 
+# %% reuse="cells:side_by_side"
+
 # %% reuse="cells:spread"
 
 # %% reuse="cells:verdicts"
@@ -67,7 +69,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pydoc_data.topics import topics
 from statistics import mean
 from typing import NamedTuple
@@ -1358,6 +1360,9 @@ time_torch = seconds(a_turn(torch.optim.Muon(blocks, lr=0.03, ns_steps=3)), 20)[
 print(f"a step of PyTorch's on this model takes {time_torch / time_ours:.1f} times as long")
 
 
+# %% reuse="cells:warm_up_and_cosine"
+
+
 # %% name="optimizers"
 def optimizers(model: nn.Module) -> tuple[Muon, torch.optim.AdamW]:
     """Muon for the matrices of the blocks, AdamW for all else."""
@@ -1370,9 +1375,9 @@ def optimizers(model: nn.Module) -> tuple[Muon, torch.optim.AdamW]:
 
 
 def set_rates(muon: Muon, adam: torch.optim.AdamW, done: float) -> None:
-    """Learning rates when a share `done` of the steps is done: up for 2%, then a cosine to 0."""
-    rate = min(1, (done + 0.001) / 0.02) * (1 + math.cos(math.pi * done)) / 2
-    muon.lr, adam.param_groups[0]["lr"] = 0.03 * rate, 0.02 * rate
+    """The learning rates when a share `done` of the steps is done."""
+    share = warm_up_and_cosine(done)
+    muon.lr, adam.param_groups[0]["lr"] = 0.03 * share, 0.02 * share
 
 
 # %% [markdown]
@@ -1452,12 +1457,8 @@ def train_all(recipes: dict[str, Recipe], label: str) -> dict[str, list[Run]]:
         _, draw, test, steps = recipes[name]
         return Run(models[index], *train_tiny(models[index], draw, test, seed, steps))
 
-    runs: dict[str, list[Run]] = {name: [] for name in recipes}
-    with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(work, index) for index in range(len(jobs))]
-        for index in progress(range(len(jobs)), label):
-            runs[jobs[index][0]].append(waiting[index].result())
-    return runs
+    done = side_by_side([partial(work, index) for index in range(len(jobs))], label)
+    return {name: [run for job, run in zip(jobs, done) if job[0] == name] for name in recipes}
 
 
 # %% [markdown]
@@ -2574,10 +2575,7 @@ for seed in SEEDS:
 
 
 def train_clerks(tool: bool, rows: bool, label: str) -> None:
-    with ThreadPoolExecutor(2) as pool:  # seeds side by side
-        runs = pool.map(lambda seed: train_clerk(seed, tool, rows), SEEDS)
-        for _ in progress(SEEDS, label):
-            next(runs)
+    side_by_side([partial(train_clerk, seed, tool, rows) for seed in SEEDS], label)
 
 
 train_clerks(tool=True, rows=True, label="with the tool")

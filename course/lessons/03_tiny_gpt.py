@@ -58,6 +58,8 @@
 
 # %% reuse="cells:timing"
 
+# %% reuse="cells:side_by_side"
+
 # %% reuse="cells:spread"
 
 # %% reuse="cells:verdicts"
@@ -70,13 +72,12 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from pydoc_data.topics import topics
 from statistics import mean
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -668,6 +669,9 @@ if guess_first_loss is not None:
 # %% reuse="lessons/02_tokenization_and_arithmetic:muon"
 
 
+# %% reuse="cells:warm_up_and_cosine"
+
+
 # %% name="gpt_optimizers"
 class Rates(NamedTuple):
     """Learning rates at their highest, and the settings of the optimizers."""
@@ -702,7 +706,7 @@ def optimizers(model: GPT, rates: Rates) -> tuple[Muon, torch.optim.AdamW]:
 
 def set_rates(muon: Muon, adam: torch.optim.AdamW, rates: Rates, done: float) -> None:
     """The learning rates when a share `done` of the training is done."""
-    share = min(1, (done + 0.001) / 0.02) * (1 + math.cos(math.pi * done)) / 2
+    share = warm_up_and_cosine(done)
     muon.lr = rates.matrices * share
     for group in adam.param_groups:
         group["lr"] = group["highest"] * share
@@ -912,17 +916,6 @@ for step, moment in zip(MOMENTS, run.moments):
 
 # %% [markdown]
 # Those were the words of one model. Two more seeds, and the control, two at a time.
-
-# %% name="side_by_side"
-Result = TypeVar("Result")
-
-
-def side_by_side(jobs: Sequence[Callable[[], Result]], label: str) -> list[Result]:
-    """What each job returns; two run at a time."""
-    with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(job) for job in jobs]
-        return [job.result() for job in progress(waiting, label)]
-
 
 # %%
 shuffled = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))]
