@@ -86,10 +86,10 @@
 # <td>a GPT, its training, its sampling; n-grams that it must beat</td>
 # <td>scaling laws (缩放定律), emergence (涌现), diminishing returns; good training beats size</td>
 # <td>ready</td></tr>
-# <tr><td>4</td><td>MoE routing</td>
-# <td>a mixture of experts (混合专家) in that GPT</td>
-# <td>experts share out the work; more parameters at the same cost are better</td>
-# <td>planned</td></tr>
+# <tr><td>4</td><td><a href="04_moe_routing.ipynb">Mixture-of-experts routing</a></td>
+# <td>a mixture of experts (混合专家) in that GPT, and a router that stays balanced</td>
+# <td>experts share out the work; a mixture matches a large dense model at low cost</td>
+# <td>ready</td></tr>
 # <tr><td>5</td><td>RAG</td>
 # <td>retrieval-augmented generation (检索增强生成)</td>
 # <td>retrieval reduces hallucination (幻觉); it is easier than fine-tuning (微调); it has limits</td>

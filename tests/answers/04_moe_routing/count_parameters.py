@@ -1,0 +1,1230 @@
+# %% right="layer by layer"
+def count_parameters(config):
+    c = config
+    counts = dict.fromkeys(["attention", "dense", "router", "experts", "shared", "active"], 0)
+    expert = 2 * c["D"] * c["h"] + c["h"] * c["D"]
+    for layer in range(c["layers"]):
+        counts["attention"] += c["D"] * c["H"] * c["d"] + c["H"] * c["d"] * c["D"]
+        counts["attention"] += 2 * c["D"] * c["kv_heads"] * c["d"]
+        if layer < c["dense_layers"]:
+            counts["dense"] += 3 * c["D"] * c["M"]
+        else:
+            counts["router"] += c["D"] * c["E"]
+            counts["experts"] += c["E"] * expert
+            counts["shared"] += c["shared"] * expert
+            counts["active"] += (c["k"] + c["shared"]) * expert
+    counts["embedding"] = counts["head"] = c["V"] * c["D"]
+    used = ["embedding", "head", "attention", "dense", "router"]
+    counts["active"] += sum(counts[name] for name in used)
+    counts["total"] = sum(counts[name] for name in used) + counts["experts"] + counts["shared"]
+    return counts
+
+
+# %% right="from PyTorch layers that hold no memory"
+def count_parameters(config):
+    from torch import nn
+
+    def linear(rows, columns, count=1):
+        return count * nn.Linear(rows, columns, bias=False, device="meta").weight.numel()
+
+    def gated(width, count):
+        return linear(c["D"], width, 2 * count) + linear(width, c["D"], count) if count else 0
+
+    c = config
+    moe = c["layers"] - c["dense_layers"]
+    parts = {
+        "embedding": nn.Embedding(c["V"], c["D"], device="meta").weight.numel(),
+        "head": linear(c["D"], c["V"]),
+        "attention": linear(c["D"], (c["H"] + 2 * c["kv_heads"]) * c["d"], c["layers"])
+        + linear(c["H"] * c["d"], c["D"], c["layers"]),
+        "dense": gated(c["M"], c["dense_layers"]),
+        "router": linear(c["D"], c["E"], moe),
+        "experts": gated(c["h"], moe * c["E"]),
+        "shared": gated(c["h"], moe * c["shared"]),
+    }
+    active = sum(parts.values()) - parts["experts"] + gated(c["h"], moe * c["k"])
+    return {**parts, "total": sum(parts.values()), "active": active}
+
+
+# %% right="active by a second count with k for E"
+def count_parameters(config):
+    def count(E):
+        D, moe = config["D"], config["layers"] - config["dense_layers"]
+        one = 3 * D * config["h"]
+        return {
+            "embedding": config["V"] * D,
+            "head": D * config["V"],
+            "attention": config["layers"] * 2 * D * config["d"] * (config["H"] + config["kv_heads"]),
+            "dense": config["dense_layers"] * 3 * D * config["M"],
+            "router": moe * D * config["E"],
+            "experts": moe * E * one,
+            "shared": moe * config["shared"] * one,
+        }
+
+    parts = count(config["E"])
+    return dict(parts, total=sum(parts.values()), active=sum(count(config["k"]).values()))
+
+
+# %% wrong="active without attention, embedding and head" says="attention, embedding and head are left out" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = parts["dense"] + parts["router"] + parts["shared"] + moe * k * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active is the total" says="it is the total; a token leaves out" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active without attention" says="attention is left out, which every token uses" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - parts["attention"]
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active without embedding and head" says="embedding and head are left out; by custom they count in full" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - 2 * V * D
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active without the embedding" says="embedding or head is left out; by custom both" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - V * D
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="one row of the embedding" says="it counts one row of the embedding" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - V * D + D
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="everything times k/E" says="everything is multiplied by k/E" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total * k // E
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="the chosen experts alone" says=["these are the chosen experts alone", "these are the chosen experts alone"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = moe * k * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="the chosen and the shared experts alone" says=["these are the experts alone", "active, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = moe * k * 3 * D * h + parts["shared"]
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active without the chosen experts" says=["the chosen experts are left out", "active, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - parts["experts"]
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="shared experts among the k" says="the shared experts are left out, or taken for some of the k" points=[0, 1.5]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k + n_shared) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active without the shared experts" says="the shared experts are left out" points=[0, 1.5]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - parts["shared"]
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active without the dense layers" says="the dense layers are left out" points=[0, 1.5]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - parts["dense"]
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="active without the router" says="the router is left out; every token uses all of it" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - parts["router"]
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="the router times k/E" says="the router counts in full" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h - parts["router"] + moe * D * k
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="chosen experts of one layer" says=["the chosen experts of one layer are counted", "active, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - parts["experts"] + k * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="chosen experts in dense layers, too" says=["the first `dense_layers` layers have no experts", "the first `dense_layers` layers have no experts"] points=[0, 1.5]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - parts["experts"] + layers * k * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="no grouped queries" says="keys and values have kv_heads heads, not H" points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * 4 * D * H * d,
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="four matrices of D by D" says="it is four matrices (D, D)" points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * 4 * D * D,
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="D for H d" says=["it takes D for H·d", "attention, with"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * D + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="no output matrix" says="the matrix from H·d back to D is missing" points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="one matrix for keys and values" says="keys and values have a matrix each" points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="attention of one layer" says="it counts one layer" points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": 2 * D * d * (H + kv_heads),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="no attention in dense layers" says="the first `dense_layers` layers have attention, too" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": moe * 2 * D * d * (H + kv_heads),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="two matrices in a dense layer" says=["a gated layer has three matrices", "a gated layer has three matrices"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 2 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="h for M in a dense layer" says="the inner width of a dense layer is M, not h" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * h,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="all layers dense" says=["only the first `dense_layers` layers are dense", "only the first `dense_layers` layers are dense"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="the other layers dense" says=["these are the others", "dense, with"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": moe * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="no dense layers" says=["the dense layers are missing", "dense, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": 0,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="a router of k" says=["it counts one layer, or k experts", "the router scores all E experts, not k"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * k,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="routers in dense layers" says=["the first `dense_layers` layers have no router", "the first `dense_layers` layers have no router"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": layers * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="E numbers for a router" says=["a router has D numbers for each expert", "router, with"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="a router for shared experts" says=["the shared experts need no router", "router, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * (E + n_shared),
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="no router" says=["the router is missing", "router, with"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": 0,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="two matrices in an expert" says=["a gated layer has three matrices", "a gated layer has three matrices"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 2 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="M for h in an expert" says="the inner width of an expert is h, not M" points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * M,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="experts in dense layers" says="the first `dense_layers` layers have no experts" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": layers * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="k experts held" says=["it counts k experts, or one layer", "it counts k experts"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * k * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="shared experts twice" says=["the shared experts have a part of their own", "experts, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * (E + n_shared) * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="one expert a layer" says=["it counts one expert a layer", "experts, with"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="two matrices in a shared expert" says=["a gated layer has three matrices", "shared, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 2 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="M for h in a shared expert" says=["the inner width of a shared expert is h", "the inner width of a shared expert is h"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * M,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="shared experts in dense layers" says=["the first `dense_layers` layers have no shared experts", "the first `dense_layers` layers have no shared experts"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": layers * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="one shared expert" says=["it counts one layer, or one shared expert", "there are `shared` in each layer but the dense ones, not one"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * min(n_shared, 1) * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="no shared experts" says=["the shared experts are missing", "the shared experts are missing"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": 0,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="total of what is active" says="it counts k experts; the total holds all E" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values()) - moe * (E - k) * 3 * D * h
+    active = total
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="total without the head" says="embedding or head is left out; the total holds both" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values()) - parts["head"]
+    active = total + V * D - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="total without embedding and head" says="embedding and head are left out; the total holds them" points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values()) - 2 * V * D
+    active = total + 2 * V * D - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="total without shared experts" says="the shared experts are left out; the total holds them" points=[0, 1.5]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values()) - parts["shared"]
+    active = total + parts["shared"] - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="total without attention" says=["attention is left out; the total holds it", "total, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values()) - parts["attention"]
+    active = total + parts["attention"] - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="total twice" says=["it adds the total itself", "total, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = 2 * sum(parts.values())
+    active = total // 2 - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="in billions" says=["it is 1.218e-06, not 1218", "total, with"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values()) / 1e9
+    active = sum(parts.values()) - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="total and active alone" says=["what count_parameters returns: it is a dictionary with the keys", "must return a dictionary with the key 'embedding'"] points=[0, 1]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return {"total": total, "active": active}
+
+
+# %% wrong="two numbers" says=["what count_parameters returns: it is a tuple of 2", "must return a dictionary with the key"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return total, active
+
+
+# %% wrong="removes what it has read" says="changes its argument config" points=[0, 2]
+def count_parameters(config):
+    V, D, layers, H, kv_heads, d = (config.pop(name) for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="copies the visible cases" says=["", "with {"] points=[1, 0]
+def count_parameters(config):
+    if config["V"] == 10:
+        counts = [60, 60, 360, 90, 72, 432, 144, 1218, 1002]
+    else:
+        counts = [131072000, 131072000, 1342177280, 0, 1048576, 45097156608, 0, 46702526464, 12879659008]
+    names = ["embedding", "head", "attention", "dense", "router", "experts", "shared", "total", "active"]
+    return dict(zip(names, counts))
