@@ -7,11 +7,10 @@
 # %% [markdown]
 # # Assignment 4: mixture-of-experts routing
 #
-# You write the parts of a mixture of experts (混合专家, MoE): the choice of experts, the way to them and
-# back, two means against uneven load, a limit on the load, and the number of parameters. Seven tasks,
+# You write the parts of a mixture of experts (混合专家, MoE). You choose experts, send tokens to them and add the results. You correct an uneven load in two ways, limit it, and count parameters. Seven tasks,
 # 20 points, 60 to 90 minutes.
 #
-# **How to work.** Replace each `raise NotImplementedError()` by your code; keep the function's name and
+# **How to work.** Replace each `raise NotImplementedError()` with your code; keep the function's name and
 # arguments. Run the test cell under it: where something is wrong, it says what it met. Press
 # **Validate** before you hand in: it runs everything afresh, as the grader will. The grader also runs
 # hidden tests, on other numbers; a comment says what each one checks and what it is worth. Add cells
@@ -56,7 +55,7 @@ torch.set_num_threads(1)  # tensors as small as these gain nothing from a second
 # | kind | gates |
 # | --- | --- |
 # | `"before"` | softmax over all E scores of the token; the gates are the probabilities of the k chosen experts |
-# | `"renormalised"` | as before, then divided by their sum, for each token |
+# | `"renormalised"` | the gates of "before", divided by their sum for each token |
 # | `"after"` | softmax over the k chosen scores only |
 #
 # With k = 1 two of the three always give the gate 1, whatever the router says, and a constant has no
@@ -100,6 +99,7 @@ mistakes = {
         [2, 3],
         [1, 3],
     ],
+    "these are the gates; return chosen first, then gates": [[0.4, 0.3], [0.3, 0.3], [0.4, 0.2]],
     "these are the experts with the lowest scores": [[0, 2], [1, 0], [0, 2]],
     "each row is in the order of the indices; the highest score comes first": [[1, 3], [0, 2], [0, 1]],
     "each row goes from low to high; the highest score comes first": [[3, 1], [2, 0], [0, 1]],
@@ -283,8 +283,7 @@ points.total()
 #
 # A token's k experts differ. Its gates need not sum to 1; take them as they are. Training uses your
 # result: `backward()` must reach the gates (it is through them that the router learns), x, and the
-# experts' weights. `(chosen == e).nonzero(as_tuple=True)` gives rows and columns; `index_add` adds rows
-# at given places.
+# experts' weights. `(chosen == e).nonzero(as_tuple=True)` gives rows and columns; `y = y.index_add(0, rows, values)` adds `values` to those rows of y.
 
 
 # %% nbgrader={"grade": false, "grade_id": "mixture", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -319,7 +318,10 @@ sizes = [[], [], [], []]  # for each expert: how many tokens each of its calls b
 def make_expert(e):
     def expert(tokens):
         if tokens.dim() != 2:
-            raise CheckFailed(f"an expert gets a tensor of shape {tuple(tokens.shape)}; it takes (n, D)")
+            raise CheckFailed(
+                f"an expert gets a tensor of shape {tuple(tokens.shape)}; it takes (n, D), also for a "
+                "single token: .squeeze() takes that axis away"
+            )
         sizes[e].append(len(tokens))
         return 10**e * tokens**2
 
@@ -327,6 +329,7 @@ def make_expert(e):
 
 
 mistakes = {
+    "it is all 0: index_add returns a new tensor; keep it, y = y.index_add(...)": [[0, 0]] * 4,
     "the gates are not used": [[11, 44], [9090, 1010], [4040, 16160], [275, 99]],
     "the results are averaged; add them": [[2.625, 10.5], [4522.5, 502.5], [1005, 4020], [37.5, 13.5]],
     "what goes in is multiplied by the gate; multiply what comes out": [
@@ -402,6 +405,9 @@ mistakes = {
     "the experts compute every token in every column; give each one only its own": [[4, 4]] * 4,
 }
 check(sizes, [[2], [4], [], [2]], mistakes, "tokens in each call, for each expert")
+# Token 0 alone: each of its experts has one token, and must still get (1, D).
+one = call(mixture, x[:1], chosen[:1], gates[:1], [make_expert(e) for e in range(4)])
+check(one, right[:1], what="the result, with token 0 alone")
 check_unchanged(mixture, x, chosen, gates, [make_expert(e) for e in range(4)])
 print("mixture: right")
 
@@ -439,7 +445,10 @@ def make_experts(weights, sizes):
     def make(e):
         def expert(tokens):
             if tokens.dim() != 2:
-                raise CheckFailed(f"an expert gets a tensor of shape {tuple(tokens.shape)}; it takes (n, D)")
+                raise CheckFailed(
+                    f"an expert gets a tensor of shape {tuple(tokens.shape)}; it takes (n, D), also for a "
+                    "single token: .squeeze() takes that axis away"
+                )
             sizes[e].append(len(tokens))
             return (tokens @ weights[e]).square() + tokens  # no straight line: gates cannot go before it
 
@@ -528,7 +537,7 @@ points.total()
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Task 3: the balance loss (2 points)
+# ## Task 3: the balance loss (负载均衡损失, 2 points)
 #
 # Left alone, a router may send most tokens to a few experts; these then learn more and get still more
 # tokens. Switch ([Fedus et al. 2021](https://arxiv.org/abs/2101.03961)) therefore adds a loss that is
@@ -540,7 +549,7 @@ points.total()
 #
 # $$L = E \sum_e f_e P_e$$
 #
-# With all $f_e$ and $P_e$ equal to 1/E, L = 1. At collapse (坍缩), when all tokens have the same k
+# With all $f_e$ and $P_e$ equal to 1/E, L = 1. At collapse (路由坍塌), when all tokens have the same k
 # experts and give them all their probability, L = E/k. The shares $f_e$ are counted, so they have no
 # gradient; `backward()` reaches the router through $P_e$. That is why both stand in the formula.
 
@@ -587,7 +596,8 @@ check(call(balance_loss, p, chosen), torch.tensor(1.288), uneven, "the loss")
 # Then k = 1: every token chooses expert 1, with probability 1: L = E = 4.
 both, one = torch.tensor([[0, 0.5, 0.5, 0]] * 5), torch.tensor([[0.0, 1, 0, 0]] * 5)
 choices = torch.tensor([[1, 2]] * 5)
-check(call(balance_loss, both, choices), torch.tensor(2.0), what="the loss at collapse, with k = 2")
+mistakes = {"E is the number of columns of p, not the highest index in chosen + 1": 1.5}
+check(call(balance_loss, both, choices), torch.tensor(2.0), mistakes, "the loss at collapse, with k = 2")
 mistakes = {"the counts are divided by 2N although k is 1 here; k is chosen.shape[1]": 2.0}
 check(
     call(balance_loss, one, choices[:, :1]), torch.tensor(4.0), mistakes, "the loss at collapse, with k = 1"
@@ -724,7 +734,7 @@ mistakes = {
     "each row is in the order of the indices; the highest sum comes first": [[1, 2], [1, 2], [0, 1], [1, 3]],
 }
 of_gates = {
-    "the bias leaks into the gates: they are made of p + bias; take p alone": [
+    "the bias leaks into the gates: they are made of p + bias; take p alone, as it was given": [
         [0.65, 0.35],
         [0.6, 0.4],
         [0.6667, 0.3333],
@@ -802,6 +812,10 @@ chosen, gates, new_bias = unpack(call(bias_step, p, bias, 2, 0.1), "chosen", "ga
 check(chosen, experts, mistakes, "chosen")
 check(gates, shares, of_gates, "gates")
 check(new_bias, moved, of_bias, "new_bias")
+# Tokens 1 to 3 alone: the mean load is 3 x 2 / 4 = 1.5. The loads are 1, 3, 1, 1: only expert 1 has too many.
+few = call(bias_step, p[1:], bias, 2, 0.1)[2]
+mistakes = {"the mean load is 3 x 2 / 4 = 1.5; leave it unrounded": [-0.1, 0.1, 0.05, -0.2]}
+check(few, torch.tensor([0.0, 0.1, 0.15, -0.1]), mistakes, "new_bias, with tokens 1 to 3")
 check_unchanged(bias_step, p, bias, 2, 0.1)
 print("bias_step: right")
 
@@ -818,7 +832,7 @@ EXPERTS = {
     "ascending": "each row is in the order of the indices; the highest sum comes first",
 }
 GATES = {
-    "leak": "the bias leaks into the gates: they are made of p + bias; take p alone",
+    "leak": "the bias leaks into the gates: they are made of p + bias; take p alone, as it was given",
     "sums": "the gates are the sums p + bias; take p alone, divided by its sum",
     "leak softmax": "the gates are the softmax of p + bias; take p alone, divided by its sum",
     "leak below": "p is divided by the sum of p + bias, so the bias leaks into the gates; divide by the sum of p",
@@ -932,11 +946,12 @@ points.total()
 # %% [markdown]
 # ## Task 5: a limit on the load (3 points)
 #
-# Fast programs give each expert a buffer (缓冲区) of fixed size, with room for
+# Fast programs give each expert a buffer (缓冲区) of fixed size. It has room for a number of tokens called its
+# capacity (容量):
 #
 # $$\text{capacity} = \left\lceil \text{factor} \cdot \frac{N k}{E} \right\rceil$$
 #
-# tokens: ⌈ ⌉ rounds up to a whole number. When a buffer is full, further choices of this expert are
+# ⌈ ⌉ rounds up to a whole number; only the end of the calculation is rounded, N·k/E stays a fraction. When a buffer is full, further choices of this expert are
 # dropped (丢弃), and such a token goes without it. So it matters who comes first. Here, as in GShard
 # ([Lepikhin et al. 2020](https://arxiv.org/abs/2006.16668)), the order is:
 #
@@ -972,6 +987,7 @@ def buffer_places(chosen, E, factor):
 once = torch.tensor([[1], [0], [1], [1], [2], [1]])
 places_once = torch.tensor([[0], [0], [1], [-1], [0], [-1]])
 mistakes_once = {
+    "the places are compared as they count from 1; subtract 1 first": [[1], [1], [-1], [-1], [1], [-1]],
     "the last tokens are kept; those of lower position come first": [[-1], [0], [-1], [1], [0], [0]],
     "an expert keeps one too many: with capacity 2, its places are 0 and 1": [[0], [0], [1], [2], [0], [-1]],
     "an expert keeps one too few: with capacity 2, its places are 0 and 1": [[0], [0], [-1], [-1], [0], [-1]],
@@ -1168,7 +1184,7 @@ with points.part(0.5, "k = 1"):
     compare(12, 4, 1, [0.75], ["floor", *always])  # 9/4, so 3
 with points.part(1, "k = 2 and k = 3"):
     for k in (2, 3):
-        compare(13, 5, k, [0.625], [*always, *several])
+        compare(13, 5, k, [0.7], [*always, *several])
 with points.part(0.5, "a whole number"):
     others = ["one less", "no factor", "by token", "second first", "separate", "whole"]
     compare(12, 4, 2, [0.5], [*always, *others])
@@ -1193,8 +1209,7 @@ points.total()
 #   through them.
 # - `total`: the sum of all these. Norms are left out: they are less than a thousandth.
 # - `active`: what a token uses: everything but the experts that it did not choose. It chooses k of the
-#   E; the shared ones come on top. By custom embedding and head count in full, although a token looks
-#   up a single row of the embedding.
+#   E; the shared ones come on top. Count the embedding and the head in full, as is usual, although a token looks up one row of the embedding.
 
 
 # %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1246,6 +1261,7 @@ mistakes = {
         432: "it is four matrices (D, D); H heads of size d have H·d features, those of the keys kv_heads·d",
         288: "it takes D for H·d; H heads of size d have H·d features",
         216: "the matrix from H·d back to D is missing",
+        180: "the size of a head is d, not D/H",
         324: "keys and values have a matrix each",
         120: "it counts one layer",
         240: "the first `dense_layers` layers have attention, too",
@@ -1312,6 +1328,9 @@ for what, config, want, wrong in [
 ]:
     counts = call(count_parameters, config)
     names = {name: 0 for name in want if name in counts} if isinstance(counts, dict) else counts
+    lacking = [name for name in want if name not in names] if isinstance(names, dict) else []
+    if lacking:
+        raise CheckFailed(f"count_parameters must return a dictionary; it lacks the keys {lacking}")
     check(names, dict.fromkeys(want, 0), what="what count_parameters returns")
     for name, number in want.items():
         met = {sentence: other for other, sentence in wrong.get(name, {}).items()}
@@ -1462,7 +1481,7 @@ points.total()
 #
 # "Our new model has 10 trillion parameters (10 万亿), more than 140 times the 70 billion of the largest
 # dense model that we used so far. So it must be much better, and it costs more than 140 times as much
-# to run." Nothing else is known; the new model may be a mixture. Answer in five to eight sentences:
+# to run." Nothing else is known; the new model may be a mixture. Answer in six to ten short sentences:
 #
 # - Which further numbers do you ask for before you compare the two sizes, and what for? Name two at
 #   least.

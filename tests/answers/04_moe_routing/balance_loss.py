@@ -203,6 +203,13 @@ def balance_loss(p, chosen):
     return E * (f * p.div_(len(p)).sum(dim=0)).sum()
 
 
+# %% wrong="E from the choices" says=["not the highest index in chosen", "the loss"] points=[0, 1]
+def balance_loss(p, chosen):
+    E = int(chosen.max()) + 1
+    f = chosen.flatten().bincount(minlength=E) / chosen.numel()
+    return E * (f * p.mean(dim=0)[:E]).sum()
+
+
 # %% wrong="copies the visible cases" says=["", "the loss"] points=[1, 0]
 def balance_loss(p, chosen):
     k = chosen.shape[1]

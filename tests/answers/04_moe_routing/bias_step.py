@@ -378,8 +378,18 @@ def bias_step(p, bias, k, rate):
     return gates / gates.sum(dim=-1, keepdim=True), new_bias
 
 
+# %% wrong="the mean load as a whole number" says="leave it unrounded" points=[0, 2]
+def bias_step(p, bias, k, rate):
+    N, E = p.shape
+    chosen = (p + bias).topk(k, dim=-1).indices
+    gates = p.gather(-1, chosen)
+    load = chosen.flatten().bincount(minlength=E)
+    return chosen, gates / gates.sum(dim=-1, keepdim=True), bias + rate * (N * k // E - load).sign()
+
+
 # %% wrong="copies the visible cases" says=["", "chosen"] points=[1, 0]
 def bias_step(p, bias, k, rate):
     chosen = torch.tensor([[2, 1], [2, 1], [0, 1], [1, 3]])
     gates = torch.tensor([[0.8, 0.2], [0.8, 0.2], [12 / 13, 1 / 13], [6 / 17, 11 / 17]])
-    return chosen, gates, torch.tensor([0.0, 0.1, 0.05, -0.1])
+    new_bias = torch.tensor([0.0, 0.1, 0.05, -0.1]) if len(p) == 4 else torch.tensor([0.0, 0.1, 0.15, -0.1])
+    return chosen, gates, new_bias

@@ -267,6 +267,33 @@ def buffer_places(chosen, E, factor):
     return places
 
 
+# %% wrong="rounded up twice" says=["", "an expert keeps one too many"] points=[1, 1]
+def buffer_places(chosen, E, factor):
+    N, k = chosen.shape
+    capacity = math.ceil(factor * math.ceil(N * k / E))
+    ordered = F.one_hot(chosen.T.flatten(), E)
+    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
+    return places.masked_fill(places >= capacity, -1).view(k, N).T
+
+
+# %% wrong="rounded down inside" says=["", "the capacity is rounded up"] points=[1, 1]
+def buffer_places(chosen, E, factor):
+    N, k = chosen.shape
+    capacity = math.ceil(factor * (N * k // E))
+    ordered = F.one_hot(chosen.T.flatten(), E)
+    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
+    return places.masked_fill(places >= capacity, -1).view(k, N).T
+
+
+# %% wrong="compares places from 1" says=["as they count from 1", "the places"] points=[0, 0]
+def buffer_places(chosen, E, factor):
+    N, k = chosen.shape
+    capacity = math.ceil(factor * N * k / E)
+    ordered = F.one_hot(chosen.T.flatten(), E)
+    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1)
+    return places.masked_fill(places >= capacity, -1).view(k, N).T
+
+
 # %% wrong="copies the visible cases" says=["", "the places"] points=[1, 0]
 def buffer_places(chosen, E, factor):
     if chosen.shape[1] == 1:

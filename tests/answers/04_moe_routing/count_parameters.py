@@ -1157,7 +1157,7 @@ def count_parameters(config):
     return parts | {"total": total, "active": active}
 
 
-# %% wrong="total and active alone" says=["what count_parameters returns: it is a dictionary with the keys", "must return a dictionary with the key 'embedding'"] points=[0, 1]
+# %% wrong="total and active alone" says=["it lacks the keys", "must return a dictionary with the key 'embedding'"] points=[0, 1]
 def count_parameters(config):
     V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
     dense_layers, M, h, E, n_shared, k = (
@@ -1206,6 +1206,27 @@ def count_parameters(config):
         config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
     )
     moe = layers - dense_layers
+    parts = {
+        "embedding": V * D,
+        "head": V * D,
+        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+        "dense": dense_layers * 3 * D * M,
+        "router": moe * D * E,
+        "experts": moe * E * 3 * D * h,
+        "shared": moe * n_shared * 3 * D * h,
+    }
+    total = sum(parts.values())
+    active = total - moe * (E - k) * 3 * D * h
+    return parts | {"total": total, "active": active}
+
+
+# %% wrong="D/H for d" says=["the size of a head is d, not D/H", "attention, with"] points=[0, 0]
+def count_parameters(config):
+    V, D, layers, H, kv_heads = (config[name] for name in ["V", "D", "layers", "H", "kv_heads"])
+    dense_layers, M, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    )
+    moe, d = layers - dense_layers, D // H
     parts = {
         "embedding": V * D,
         "head": V * D,

@@ -284,8 +284,26 @@ def mixture(x, chosen, gates, experts):
     return x.copy_(y)
 
 
+# %% wrong="squeezes the result" says="the result, with token 0 alone" points=[0, 3]
+def mixture(x, chosen, gates, experts):
+    y = torch.zeros_like(x)
+    for e in chosen.unique().tolist():
+        row, column = (chosen == e).nonzero(as_tuple=True)
+        y = y.index_add(0, row, gates[row, column, None] * experts[e](x[row]))
+    return y.squeeze()
+
+
+# %% wrong="index_add returns a new tensor" says=["index_add returns a new tensor", "the result"] points=[0, 0]
+def mixture(x, chosen, gates, experts):
+    y = torch.zeros_like(x)
+    for e in chosen.unique().tolist():
+        row, column = (chosen == e).nonzero(as_tuple=True)
+        y.index_add(0, row, gates[row, column, None] * experts[e](x[row]))
+    return y
+
+
 # %% wrong="copies the visible cases" says=["", "the result"] points=[1, 0]
 def mixture(x, chosen, gates, experts):
     for e, n in ((0, 2), (1, 4), (3, 2)):
         experts[e](x[:n])
-    return torch.tensor([[5.25, 21], [9045, 1005], [2010, 8040], [75, 27]])
+    return torch.tensor([[5.25, 21], [9045, 1005], [2010, 8040], [75, 27]])[: len(x)]

@@ -223,7 +223,7 @@ def top_k_gates(scores, k, kind):
     return chosen, gates / (e if kind == "before" else gates).sum(dim=-1, keepdim=True)
 
 
-# %% wrong="gates first" says=["chosen, with kind=", "chosen, with kind="] points=[0, 0]
+# %% wrong="gates first" says=["these are the gates; return chosen first", "chosen, with kind="] points=[0, 0]
 def top_k_gates(scores, k, kind):
     chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
     if kind == "after":
