@@ -44,9 +44,13 @@ $(VENV)/.ready-test-$(TESTKEY): $(VENV)/.ready
 lab: env
 	@PATH="$(BIN):$$PATH" sh course/lab.sh lessons/00_start_here.ipynb
 
+# Small tests go two at a time. Lessons and JupyterLab need both cores for themselves, since their time counts.
+SIDE_BY_SIDE = tests/test_answers.py tests/test_project.py
+
 test: $(VENV)/.ready-test-$(TESTKEY)
 	@sh tests/system.sh
-	@PATH="$(BIN):$$PATH" TORCH="$(TORCH)" TORCH_INDEX="$(TORCH_INDEX)" python -m pytest
+	@PATH="$(BIN):$$PATH" python -m pytest -n 2 $(SIDE_BY_SIDE)
+	@PATH="$(BIN):$$PATH" TORCH="$(TORCH)" TORCH_INDEX="$(TORCH_INDEX)" python -m pytest $(SIDE_BY_SIDE:%=--ignore=%)
 
 build: env
 	@PATH="$(BIN):$$PATH" python -m course build $(NAMES)
