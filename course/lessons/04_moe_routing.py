@@ -13,7 +13,7 @@
 # sizes mean: the parameters that it holds and those that a token uses.
 #
 # **Time:** about four minutes to run on two CPU cores, three hours to work through.
-# **You need:** lesson 1, and of lesson 3 what a GPT is and how it is trained.
+# **You need:** lesson 1, and of lesson 3 what a GPT is, how it is trained, and how its operations are counted (section 11).
 
 # %% [markdown]
 # ## The claims
@@ -27,13 +27,13 @@
 # A0 is an interview by Tianyi Think Tank (2024), A1 an article on Chinese large models (May 2023).
 
 # %% [markdown]
-# What the verdicts at the end depend on; each experiment's own rule stands before it. The words become clear in sections 4 to 7: read the table again then. *Active* are the parameters that a token uses, *total* those that the model holds. *Level* means: no more than one point of accuracy (0.01) behind.
+# The table says what the verdicts at the end depend on; each experiment's own rule stands before it. The words become clear in sections 4 to 7: read the table again then. *Active* are the parameters that a token uses, *total* those that the model holds. *Level* means: no more than one point of accuracy (0.01) behind.
 #
 # | | it is shown if | and without a condition only if |
 # | --- | --- | --- |
 # | 4.1 | experts tell the kind of text; removing those of a kind costs that kind, on average, more than the others and more than random removals; no stand-in will do | they divide the text by its kind rather than by its bytes, the router learned to, each removal hits its own kind hardest, and a stand-in of the same kind costs less than half of another |
 # | 4.2 | at many domains a mixture is ahead of a dense layer of its active size, at equal steps and at equal seconds, and level with one of its total size in equal seconds at 16 domains; on text it is ahead at equal steps | it is ahead at every number of domains and level with the large layer at equal steps; on text it is ahead at equal seconds, too, and both after a seventh of the training already |
-# | 4.3 | the counts from published shapes agree with the sizes published, and each model that A1 names and whose shape is published has the announced total within 5% | the total alone says how much a model computes |
+# | 4.3 | the counts from published shapes agree with the sizes published, and each model that A1 names and whose shape is published has the announced total within 5% | the total alone puts the models in the order of the operations that they take |
 
 # %% [markdown]
 # ## Setting up
@@ -174,7 +174,7 @@ for scaled in (False, True):
     print(f"k = 1, gate {name:11}: the router's largest gradient is {gradient.abs().max():.1e}")
 
 # %% [markdown]
-# The second is rounding: without it, it would be 0. (The targets are made up; any loss would do.)
+# The second figure is rounding error; exactly, it would be 0. (The targets are made up; any loss would do.)
 
 # %% [markdown]
 # **The layer.** How tokens get to their experts is left open: `dispatch` does it, and section 2 adds four more ways and compares them. This one calls each expert with the tokens that chose it.
@@ -402,7 +402,7 @@ def by_groups(
 # - As u = silu(gate) · up, the half `up` gets v · silu(gate), and the half `gate` gets v · up · slope.
 # - Together the two halves are d, the gradient of the 2 h sums. G gets d xᵀ, and x gets Gᵀ d.
 #
-# In the code tokens are rows: W u is written `u @ W.mT`, and Wᵀ r is `here @ W`.
+# In the code tokens are rows. `t` are the tokens of one expert, `here` their r, `both` their 2 h sums: W u is written `u @ W.mT`, and Wᵀ r is `here @ W`. A name that ends in `_` overwrites: after `u.mul_(w)`, u is w u; after `v.mul_(w)`, v is the v of the formulas.
 
 
 # %% name="dispatch_own_backward"
@@ -712,26 +712,29 @@ print(
     " E  tokens  our fastest    over dense  over the faster dense  "
     "eager / ours  grouped_mm / ours"
 )
-price: dict[Setting, float] = {}
+over_dense: dict[Setting, float] = {}
 for setting in raced:
     best = fastest(setting, tuple(WAYS))
-    price[setting] = median(to_dense(setting, best))
-    stricter = price[setting] / min(1.0, median(to_dense(setting, "dense in pieces")))
+    over_dense[setting] = median(to_dense(setting, best))
+    stricter = over_dense[setting] / min(1.0, median(to_dense(setting, "dense in pieces")))
     by_eager, by_grouped = (times_faster(setting, rival) for rival in RIVALS)
     print(
-        f"{setting[0]:2}  {setting[1]:6,}  {best:13} {price[setting]:11.2f} {stricter:22.2f} "
+        f"{setting[0]:2}  {setting[1]:6,}  {best:13} {over_dense[setting]:11.3f} {stricter:22.2f} "
         f"{by_eager:13.1f} {by_grouped:18.2f}"
     )
 ours_fastest = all(times_faster(s, rival) >= 1 for s in raced for rival in RIVALS)
 twice_eager = all(times_faster(s, "transformers eager") >= 2 for s in OVER_N)
 print(f"ours_fastest {ours_fastest}, twice_eager {twice_eager}")
-within_14 = [setting for setting in raced if price[setting] <= 1.4]
+within_14 = [setting for setting in raced if over_dense[setting] <= 1.4]
 for answer, settings in (
     ("within 1.4 times the dense layer", within_14),
     ("not", [setting for setting in raced if setting not in within_14]),
 ):
     loads = sorted(DISPATCH_K * N // E for E, N in settings)
     print(f"{answer}: {len(loads)} of {len(raced)} settings, tokens an expert {loads}")
+
+# %% [markdown]
+# (A setting close to 1.4 may change sides from run to run.)
 
 # %% [markdown]
 # **What makes the loop slow?** One suspect: `gate_up[expert]` inside the loop. Its gradient has the shape of *all* weights, zeros but for one expert; autograd makes E of them and adds them up. If that is it, then taking the weights apart once, before the loop, must cure most of it. And a second, smaller thing: gathering rows by `x[tokens]` or by `index_select`.
@@ -780,9 +783,9 @@ print(
 #
 # <details><summary>Our explanation</summary>
 #
-# Look at *products alone*: six grouped products and nothing else, on rows that are sorted already. Where an expert has a hundred tokens or more they cost no more than with 4 experts: the products are not the price. (They can lie below 1, since the dense layer's time holds SiLU as well.) They rise in the column with the fewest tokens an expert. There each expert's weights are fetched, and its gradients written, for few operations: the weights of 64 experts are 16 times those of the dense layer. That no dispatch can avoid.
+# Look at *products alone*: six grouped products and nothing else, on rows that are sorted already. Where an expert has a hundred tokens or more they take about as long as with 4 experts, or a little longer: they are not the main part of the price. (They can lie below 1, since the dense layer's time holds SiLU as well.) They rise in the column with the fewest tokens an expert. There each expert's weights are fetched, and its gradients written, for few operations: the weights of 64 experts are 16 times those of the dense layer. That no dispatch can avoid.
 #
-# The control has nothing to choose, and costs about as much as 16 experts. So most of the price is gathering and adding k rows for each token.
+# The control has nothing to choose, and yet is hardly cheaper than 16 experts, if at all. So with few experts most of the price is not choice; it is gathering and adding k rows for each token.
 #
 # Ways that go expert by expert add a dozen or more small operations for each: little when an expert has hundreds of tokens, much when it has thirty. With few tokens an expert `by_groups` does best: its loop runs inside PyTorch. With many, the ways lie close together; which one wins may change from run to run. The later sections train small models and use `by_groups`.
 #
@@ -853,7 +856,7 @@ def load_balancing_loss(routing: Routing) -> Tensor:
 # %% [markdown]
 # <details><summary>Our answer</summary>
 #
-# f is a count. If a score moves a little, no count changes, so the gradient of Σ f_e² is 0 everywhere: it can measure the load, but not change it. P has a gradient. In the product, f is the price and P what is bought: a busy expert's probability is
+# f comes from counting. If a score moves a little, no count changes, so the gradient of Σ f_e² is 0 everywhere: it can measure the load, but not change it. P has a gradient. In the product, f is the price and P what is bought: a busy expert's probability is
 # dear, an idle one's is cheap, and the router moves towards the cheap.
 # </details>
 #
@@ -1449,7 +1452,7 @@ for kind in SIZES:
     print(f"{held:6,} weights, an example uses {used:6,}")
 
 # %% [markdown]
-# **How much must it store?** A domain's W maps 8 numbers to 8. In SwiGLU one half of a unit can ask "is it this domain?", and the other half can hold a column of W. So a domain takes about 8 units. By this count, the dense layer of
+# **How much must it store?** A domain's W maps 8 numbers to 8. Call each of SwiGLU's h inner numbers a *unit*: its `gate` can ask "is it this domain?", and its `up` can hold a column of W. W has 8 columns, so a domain takes about 8 units. By this count, the dense layer of
 # 38 units has room for about 5 domains, an expert of 32 units for 4, the mixture for 64.
 #
 # **Rules.** Each layer learns K = 2 to 64 domains, in three seeds, for equally many steps. Seconds are processor time.
@@ -1564,10 +1567,14 @@ step_ms = {}
 for h in (8, 32, 128):
     for kind in SIZES:
         torch.manual_seed(0)
-        job = domain_job(layer_of(kind, h=h), 16, 0, steps=30)
+        balance = BALANCE.get(kind, 0.0)
+        job = domain_job(layer_of(kind, h=h), 16, 0, steps=30, balance=balance)
         step_ms[h, kind] = min(1000 * job().seconds / 30 for _ in range(2))
     print(f"expert of width {h:3}   " + "".join(f"{step_ms[h, kind]:22.2f}" for kind in SIZES))
 
+
+# %% [markdown]
+# (For width 32 the figures differ from those above: these runs are short, and go one after the other. Compare within a table.)
 
 # %% [markdown]
 # **Controls.** Is it the *right* expert that helps, or just more weights? At K = 16, the same mixture with three other routers, which have no auxiliary loss:
@@ -1854,11 +1861,11 @@ if guess_router is not None:
 # %% [markdown]
 # ### The condition
 #
-# A mixture paid here where three things came together. Each is checked by what ran above:
+# On the rules a mixture paid where three things came together. Each is checked by what ran above:
 #
 # 1. **more separate things to learn than the active width can store**: at 2 domains it must not be ahead, at 16 and 64 it must;
 # 2. **training long enough to reach that limit**: at 64 domains, a fiftieth of the training must bring less than a tenth of the gain at the end;
-# 3. **a router that can see which part applies**: the hashed one must be no better than the small dense layer on the rules.
+# 3. **a router that can see which part applies**, where the parts are rules: there the hashed one must be below the learned one and no better than the small dense layer. On facts, where there is nothing to understand, this one falls away.
 
 # %%
 small = [paid[SIZES[0], 16, seed].accuracy for seed in SEEDS]
@@ -2037,7 +2044,7 @@ def bits_by_kind(model: GPT, count: int = 4096) -> dict[str, float]:
 # A GPT of two layers and width 32. Its feed-forward layers are dense, or mixtures.
 #
 # - **Dense**: h = 32 inside.
-# - **Mixture**: 16 experts of that size, k = 1. A byte uses as many weights as in the dense model, and the router's.
+# - **Mixture**: 16 experts of that size, k = 1. A byte uses as many weights as in the dense model, and 1,024 of the routers'; section 4 gave the dense layer as many more, here we do not.
 # - **Dense of equal total size**: h = 512. All the mixture's weights, all of them used by every byte: the claim's large dense model. One seed, for comparison; no rule hangs on it.
 # - **Frozen router** (control): the router keeps its random start; only the selection bias moves.
 # - **Drawn experts** (control): the scores are random, anew for each byte. The weights are there, but no expert gets a part of its own. (Its gate is random as well, which costs something more.)
@@ -2085,16 +2092,20 @@ def text_model(kind: str, seed: int) -> GPT:
 class TextRun(NamedTuple):
     model: GPT
     bits: dict[str, float]  # of each kind, at the end
-    curve: dict[int, float]  # step: bits, mean over the kinds, on half of the score's bytes
+    curve: dict[int, float]  # step: bits; on half of the score's bytes, at the end on all
+
+
+def move_biases(model: GPT) -> None:
+    for block in model.blocks:
+        if isinstance(block.feed_forward, MoE):
+            update_bias(block.feed_forward, 0.003)
 
 
 def text_run(model: GPT, seed: int, steps: int) -> TextRun:
     curve: dict[int, float] = {}
 
     def after(step: int, loss: float) -> None:
-        for block in model.blocks:
-            if isinstance(block.feed_forward, MoE):
-                update_bias(block.feed_forward, 0.003)
+        move_biases(model)
         if step % (steps // TEXT_LOOKS) == 0:
             curve[step] = mean(bits_by_kind(model, 2048).values())
 
@@ -2137,17 +2148,23 @@ text_runs["mixture"] = side_by_side([text_job("mixture", seed) for seed in SEEDS
 text_mixtures = [run.model for run in text_runs["mixture"]]  # section 6 looks into them
 
 # %% [markdown]
-# **Equal seconds.** How many steps of the dense model fit into the mixture's time? Measured alone, in turns (section 2's `race`), 25 steps each.
+# **Equal seconds.** How many steps of the dense model fit into the mixture's time? Measured alone, in turns (section 2's `race`), 25 steps each. In the figure below, the points on the way are scored on half of the bytes, the last ones on all; part of the last step in each line may be that.
 
 # %%
 TIMED = ("dense", "mixture", "dense of equal total size")
-timed_jobs: dict[str, Job] = {
-    kind: partial(
-        train_gpt, text_model(kind, 0), mixed_pieces(train_ids), 25, 0, rates=TEXT_RATES
-    )
-    for kind in TIMED
-}
-text_ms = {kind: 1000 * median(took) / 25 for kind, took in race(timed_jobs).items()}
+
+
+def timed_job(kind: str) -> Job:
+    model, draw = text_model(kind, 0), mixed_pieces(train_ids)
+
+    def after(step: int, loss: float) -> None:
+        move_biases(model)  # a part of the mixture's step
+
+    return partial(train_gpt, model, draw, 25, 0, rates=TEXT_RATES, after=after)
+
+
+times = race({kind: timed_job(kind) for kind in TIMED})
+text_ms = {kind: 1000 * median(took) / 25 for kind, took in times.items()}
 slower = text_ms["mixture"] / text_ms["dense"]
 LONG = TEXT_LOOKS * math.ceil(TEXT_STEPS / TEXT_LOOKS * slower)
 print("milliseconds a step:", {kind: round(ms, 1) for kind, ms in text_ms.items()})
@@ -2247,7 +2264,7 @@ print(f"pays from the start: {text_pays_from_start}; the router matters: {router
 # At first both models learn what is common to everything: which bytes are frequent, which follow which. A small layer has room for that, and each expert of the mixture must learn it for itself, from its own part of the bytes.
 # The dense model meets its limit later; then the mixture's room begins to count: follow the blue lines on the right.
 #
-# By the clock the mixture starts behind, since its steps are slower (red lines). How long it needs to catch up depends on the dispatch (section 2), on the machine, and on how soon the dense model runs out of room. The last line of the table says whether it has by the end. A few hundredths of a bit decide little: the two clocks agree only within a few per cent.
+# By the clock the mixture starts further behind, since its steps are slower as well (red lines). How long it needs to catch up depends on the dispatch (section 2), on the machine, and on how soon the dense model runs out of room. The last line of the table says whether it has by the end. A few hundredths of a bit decide little: the ratio of the two step times, and with it the number of steps, changes by a few per cent from run to run.
 #
 # A frozen router sends equal inputs to equal experts. That is a division, though a blind one, and it is worth something. Drawn experts have no part of their own: each sees a sixteenth of everything and must know it all.
 #
@@ -2279,7 +2296,7 @@ def shuffled_within(labels: Tensor, groups: Tensor, generator: torch.Generator) 
 
 
 # %% [markdown]
-# By hand: eight tokens of four kinds. Expert 0 takes the first two kinds, expert 1 the others. The expert then halves the choice: 1 bit of 2. Told another label that says as much, it adds nothing. And an expert that has nothing to do with the kind tells nothing.
+# By hand: eight tokens of four kinds. Expert 0 takes the first two kinds, expert 1 the others. The expert then halves the choice: 1 bit of 2. To somebody who knows another label that says as much, it adds nothing. And an expert that has nothing to do with the kind tells nothing.
 
 # %%
 toy_kind = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
@@ -2515,7 +2532,7 @@ def table_6(layer: int) -> None:
 table_6(LAYERS_6 - 1)
 
 # %% [markdown]
-# A name of two letters or digits, such as E4, is a byte of a Chinese character; ␣ is a space.
+# A name of two letters or digits, such as E4, is a byte of a Chinese character; ␣ is a space, \n the end of a line.
 #
 # And in the text. Under each byte stands the letter of the expert that it goes to, first in layer 1, then in layer 2. A Chinese character has three bytes, so three letters; ~ is the end of a line.
 
@@ -2545,11 +2562,11 @@ for kind in KINDS:
 
 # %%
 # Where in its character does a Chinese byte stand? 1 to 3, and 0 for what has one byte.
-before = some_tokens.two // 256
-place = torch.where(before >= 192, 2, 3)
-place = torch.where(some_tokens.byte >= 192, 1, torch.where(some_tokens.byte < 128, 0, place))
 chinese_only = some_tokens.kind == KINDS.index("Chinese")
-place = place[chinese_only]
+chinese = some_tokens.byte[chinese_only]
+before = F.pad(chinese, (1, 0))[:-1]
+later = torch.where(before >= 192, 2, 3)
+place = torch.where(chinese >= 192, 1, torch.where(chinese < 128, 0, later))
 print(f"a byte's place in its Chinese character: {entropy(place):.2f} bits to be told")
 for layer, experts in enumerate(some_tokens.experts):
     share = information(experts[chinese_only], place) / entropy(place)
@@ -2559,8 +2576,7 @@ for layer, experts in enumerate(some_tokens.experts):
 # **Taking experts away.** An expert *prefers* the kind from which it gets the largest share, counted on text from the training part. To remove experts, the selection bias is set to −∞: the router then takes its next choice (p plus bias). We remove all that prefer one kind, in both layers, and score
 # all four kinds on held-out text. The control removes as many in each layer, drawn at random, three times.
 #
-# **Stand-ins.** The removal has a flaw: the next choice usually has a smaller gate, so that the token gets less from any expert, good or bad. So we also leave router and gates alone, and let another expert do the work: every expert hands its weights on to one that prefers the same kind, or to one that prefers
-# another. If the kinds were the sub-problems, the first would do well. The scale is what it costs to have no experts at all.
+# **Stand-ins.** The removal has a flaw: the next choice usually has a smaller gate, so that the token gets less from any expert, good or bad. So we also leave router and gates alone, and let another expert do the work: every expert's work is done with the weights of one that prefers the same kind, or of one that prefers another. (An expert that is the only one of its kind keeps its work.) If the kinds were the sub-problems, the first would do well. The scale is what it costs to have no experts at all.
 
 
 # %%
@@ -2773,7 +2789,7 @@ print(f"{experts_tell_kind = }, {kind_beyond_token = }")
 #
 # Whoever knows two bytes in a row is told little new about the kind: compare the last column of the first figure with the third. So most of what an expert tells of the kind lies in the last two bytes, not in the text as a whole.
 #
-# The table shows what its bytes are: digits, a group of letters, some bytes of Chinese characters. It shows it roughly, for of a byte's place in its character the expert tells no more than the share printed above. These are parts of *writing*, and smaller than a kind. So two experts of one kind can know different parts, and a
+# The table of experts shows which bytes each one gets: digits, a group of letters, some bytes of Chinese characters. The division is rough: of a byte's place in its character, say, an expert tells only the share printed above. These are parts of *writing*, and smaller than a kind. So two experts of one kind can know different parts, and a
 # stand-in of the same kind need not be much better than another: compare the printed means. It would also explain why English and Python share many of their experts: they share their letters.
 #
 # Yet the parts are real. Where a stand-in costs more than no expert at all, it does harm: it answers a question that was not asked. Once a router sends some bytes to an expert, that expert learns from those bytes and no others, whatever the reason was that they came. The division may have begun by chance; the skill
@@ -3096,7 +3112,7 @@ for name, (kind, config, (total, _)) in by_formula.items():
 # | --- | --- | --- |
 # | Switch Transformer, 1.6 trillion | Switch-C: 2,048 experts a layer, one chosen (Fedus et al. 2021) | yes, shape published |
 # | ERNIE (文心一言), 260 billion | the size of ERNIE 3.0 Titan of December 2021 (Wang et al. 2021) | no: "dense", say its authors; shape published |
-# | Hunyuan (混元), over 100 billion | said again at its launch in September 2023, without a paper | not known: Tencent calls the generation before its first mixture dense (2024); an earlier HunYuan-NLP 1T (2022) was a mixture |
+# | Hunyuan (混元), over 100 billion | said again at its launch in September 2023, without a paper | not known; the press quotes Tencent (2024) as calling the generation before its first mixture dense |
 # | Tongyi (通义千问), 10 trillion | the size of M6-10T of October 2021 (Lin et al. 2021) | yes: experts, trained "on solely 512 GPUs within 10 days"; shape at second hand |
 #
 # Not found: a shape of Hunyuan as of 2023; any statement by Baidu or Alibaba that the chatbots of 2023 *are* these models of 2021.
@@ -3191,18 +3207,18 @@ print("active share:", {n: f"{COUNTED[n][1] / COUNTED[n][0]:.2%}" for n in MIXTU
 #
 # <details><summary>Our explanation</summary>
 #
-# For memory the total; for operations the active size, which the article does not give. Sorted by total, Switch-C stands first of all that was counted here; sorted by operations it is last of all.
+# For memory the total; for operations the active size, which the article does not give. Of the models in the table, Switch-C stands first by total, and last by operations.
 # For quality neither is enough. Data and training count as much (lesson 3), and for routed models, two sizes enter the laws that were measured, not one (Clark et al. 2022; section 9). Fedus et al. themselves
 # found their 395 billion parameters better than their 1.6 trillion on a reading task after fine-tuning: the smaller model computes several times more for a token.
 #
-# Later models of the three makers that A1 names are announced with two numbers: ERNIE-4.5-300B with 300 and 47 billion, Hunyuan-Large with 389 and 52, Qwen3 with 235 and 22.
+# Later models of the three Chinese makers in A1 (Baidu, Tencent, Alibaba) are announced with two numbers: ERNIE-4.5-300B with 300 and 47 billion, Hunyuan-Large with 389 and 52, Qwen3 with 235 and 22.
 # </details>
 
 # %% [markdown]
 # ### What the total costs
 #
 # Idle weights cost memory. Do they cost time? A GPU that writes one token after another waits mostly for weights to come from memory. One token needs the weights of k experts a layer. But a server answers many at once, and
-# each of n tokens may choose other experts. If routing is even, one token leaves an expert out with probability 1 − k/E, and n tokens all do with that to the power n. So the share of the experts that must be read is
+# each of n tokens may choose other experts. If routing is even, one token leaves an expert out with probability 1 − k/E. That all n tokens leave it out has probability (1 − k/E)ⁿ. So the share of the experts that must be read is
 #
 # **1 − (1 − k/E)ⁿ**.
 #
@@ -3344,7 +3360,7 @@ row_2 = (
     f"Text, bits a byte saved: {spread(ahead('dense'), '+.3f')} at equal steps, "
     f"{spread(ahead('dense, longer'), '+.3f')} at equal seconds; after a seventh of the training "
     f"{spread(ahead('dense', 1 / 7), '+.3f')} and {spread(ahead('dense, longer', 1 / 7), '+.3f')}. "
-    f"A large dense model on text, equal steps, one seed: {ahead_of_large:+.3f}. Trillions were not tested",
+    f"Against a large dense model on text, equal steps, one seed, {ahead_of_large:+.3f}. Trillions were not tested",
     f"16 domains, router told {spread([by_router['told', s].accuracy for s in SEEDS])}, learned {spread(learned)}, frozen "
     f"{spread([by_router['frozen', s].accuracy for s in SEEDS])}, hashed {spread(hashed)}. Text, bits more than the "
     f"learned router: frozen {text_bits('frozen router')[0] - text_bits('mixture')[0]:.3f}, experts drawn "
