@@ -848,9 +848,7 @@ for name, toy_chosen in {
 def load_balancing_loss(routing: Routing) -> Tensor:
     """E times the sum, over experts, of the share of the choices times the mean probability."""
     E = routing.p.shape[-1]
-    chosen = routing.chosen.flatten()
-    shares = chosen.bincount(minlength=E) / len(chosen)  # (E,), the load
-    return E * (shares * routing.p.mean(dim=0)).sum()
+    return E * (load_of(routing.chosen, E) * routing.p.mean(dim=0)).sum()
 
 
 # %% [markdown]
@@ -1659,11 +1657,15 @@ by_router |= {("learned", seed): paid["mixture", 16, seed] for seed in SEEDS}
 domain_bits = {
     who: information(run.routing.chosen[:, 0], run.domain) for who, run in by_router.items()
 }
-shuffled_bits = []
-for seed in SEEDS:
-    run = by_router["learned", seed]
+
+
+def shuffled_information(run: DomainRun, seed: int) -> float:
+    """What the experts seem to tell of the domain if they are shuffled among the examples."""
     order = torch.randperm(len(run.domain), generator=torch.Generator().manual_seed(seed))
-    shuffled_bits.append(information(run.routing.chosen[order, 0], run.domain))
+    return information(run.routing.chosen[order, 0], run.domain)
+
+
+shuffled_bits = [shuffled_information(by_router["learned", seed], seed) for seed in SEEDS]
 for router in ("learned", *ROUTERS):
     bits_of = [domain_bits[router, seed] for seed in SEEDS]
     right = [by_router[router, seed].accuracy for seed in SEEDS]
@@ -1834,11 +1836,7 @@ for who, name in names.items():
         f"; tells {spread(fact_bits[who])} bits of the domain" if who in fact_bits else ""
     )
     print(f"{name:20} {spread(known[who], '.3f')} of the facts{told_bits}")
-shuffled_facts = []
-for seed in SEEDS:
-    run = remembered["hashed", seed]
-    order = torch.randperm(len(run.domain), generator=torch.Generator().manual_seed(seed))
-    shuffled_facts.append(information(run.routing.chosen[order, 0], run.domain))
+shuffled_facts = [shuffled_information(remembered["hashed", seed], seed) for seed in SEEDS]
 print(f"hashed, shuffled: {spread(shuffled_facts)} bits")
 if guess_router is not None:
     print("your guess:", guess_router)
