@@ -16,9 +16,10 @@
 # hidden tests, on other numbers; a comment says what each one checks and what it is worth. Add cells
 # where you like, and leave the given ones in place.
 #
-# **In every task.** Tensors are `float32` unless the task says otherwise. A function leaves its
-# arguments as they are. Any way of computing the right result is right. The cell below holds what the
-# tests use (`call`, `check`, `fresh`, `Points`, ...): give your own functions other names.
+# **In every task.** Tensors are `float32` unless the task says otherwise. A function leaves its arguments
+# as they are. Any way of computing the right result is right. Should you want a helper function, define
+# it inside the function that uses it: the tests, hidden ones too, define functions of their own (`call`,
+# `check`, ...) and would replace yours of the same name.
 #
 # **Notation.** B sequences in a batch, T tokens (词元), D width, H heads (头) of size d = D/H; shapes
 # are written (B, T, D).

@@ -18,9 +18,9 @@
 # Add cells where you like, and leave the given ones in place.
 #
 # **In every task.** You need strings, lists and dictionaries, and no tensors. A function leaves its
-# arguments as they are. Any way of computing the right result is right, and speed does not count. The
-# cell below holds what the tests use (`call`, `check`, `Points`, ...): give your own functions other
-# names.
+# arguments as they are. Any way of computing the right result is right, and speed does not count. Should
+# you want a helper function, define it inside the function that uses it: the tests, hidden ones too,
+# define functions of their own (`call`, `check`, ...) and would replace yours of the same name.
 
 # %% reuse="cells:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 

@@ -19,8 +19,9 @@
 #
 # **In every task.** No task needs your answer to another one. Tensors are `float32`, token ids `int64`,
 # unless the task says otherwise. A function leaves its arguments as they are. Any way of computing the
-# right result is right; PyTorch's own functions are allowed. The cell below holds what the tests use
-# (`call`, `check`, `fresh`, `Points`, ...): give your own functions other names.
+# right result is right; PyTorch's own functions are allowed. Should you want a helper function, define it
+# inside the function that uses it: the tests, hidden ones too, define functions of their own (`call`,
+# `check`, ...) and would replace yours of the same name.
 #
 # **Notation.** B texts in a batch, T tokens (词元), D width, H heads (头), V entries in the vocabulary
 # (词表); shapes are written (B, T, D). Scores, or logits, are what a model gives before the softmax.

@@ -18,8 +18,9 @@
 #
 # **In every task.** No task needs your answer to another one. Tensors are `float32`, indices `int64`,
 # unless the task says otherwise. A function leaves its arguments as they are. Any way of computing the
-# right result is right; PyTorch's own functions are allowed. The cell below holds what the tests use
-# (`call`, `check`, `fresh`, `Points`, ...): give your own functions other names.
+# right result is right; PyTorch's own functions are allowed. Should you want a helper function, define it
+# inside the function that uses it: the tests, hidden ones too, define functions of their own (`call`,
+# `check`, ...) and would replace yours of the same name.
 #
 # **The idea.** A dense Transformer has one feed-forward layer (前馈层) in each block. A mixture has E of
 # them, the experts (专家). A router (路由器), a matrix, gives each token E scores, one for each expert. Only
