@@ -90,10 +90,10 @@
 # <td>a mixture of experts (混合专家) in that GPT, and a router that stays balanced</td>
 # <td>experts share out the work; a mixture matches a large dense model at low cost</td>
 # <td>ready</td></tr>
-# <tr><td>5</td><td>RAG</td>
-# <td>retrieval-augmented generation (检索增强生成)</td>
+# <tr><td>5</td><td><a href="05_rag.ipynb">Retrieval-augmented generation</a></td>
+# <td>a search by words and by meaning (检索), a model that reads what was found, a rule for when to decline</td>
 # <td>retrieval reduces hallucination (幻觉); it is easier than fine-tuning (微调); it has limits</td>
-# <td>planned</td></tr>
+# <td>ready</td></tr>
 # </table>
 #
 # The order is the order to take them in. Every notebook also stands alone: what it needs from an earlier

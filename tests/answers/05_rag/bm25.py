@@ -1,0 +1,474 @@
+# %% right="word by word, document by document, in lists"
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% right="counters, made once"
+def bm25(query, documents, k1=1.5, b=0.75):
+    from collections import Counter
+
+    tables = [Counter(document) for document in documents]
+    held = Counter(word for table in tables for word in table)
+    mean = sum(map(len, documents)) / len(documents)
+
+    def idf(word):
+        return math.log((len(documents) + 1) / (held[word] + 0.5))
+
+    return torch.tensor(
+        [
+            sum(
+                idf(word) * table[word] * (k1 + 1) / (table[word] + k1 * (1 - b + b * table.total() / mean))
+                for word in query
+            )
+            for table in tables
+        ],
+        dtype=torch.float64,
+    )
+
+
+# %% right="a matrix of counts, float32"
+def bm25(query, documents, k1=1.5, b=0.75):
+    f = torch.tensor([[float(d.count(t)) for t in query] for d in documents])
+    lengths = torch.tensor([float(len(d)) for d in documents])
+    n = (f > 0).sum(dim=0)
+    idf = torch.log1p((len(documents) - n + 0.5) / (n + 0.5))
+    return (f * (k1 + 1) / (f + k1 * (1 - b + b * lengths / lengths.mean())[:, None])) @ idf
+
+
+# %% right="an inverted index of the words that occur"
+def bm25(query, documents, k1=1.5, b=0.75):
+    places = {}
+    for i, document in enumerate(documents):
+        for word in document:
+            places.setdefault(word, {})[i] = places.get(word, {}).get(i, 0) + 1
+    mean = sum(len(document) for document in documents) / len(documents)
+    scores = torch.zeros(len(documents))
+    for word in query:
+        held = places.get(word, {})
+        idf = math.log(1 + (len(documents) - len(held) + 0.5) / (len(held) + 0.5))
+        for i, f in held.items():
+            scores[i] += idf * f / (f / (k1 + 1) + k1 / (k1 + 1) * (1 + b * (len(documents[i]) / mean - 1)))
+    return scores
+
+
+# %% right="each word of the query once, times its number"
+def bm25(query, documents, k1=1.5, b=0.75):
+    mean = torch.tensor([len(d) for d in documents], dtype=torch.float).mean().item()
+    total = torch.zeros(len(documents))
+    for word in set(query):
+        holds = [word in d for d in documents]
+        if any(holds):
+            idf = math.log(1 + (len(holds) - sum(holds) + 0.5) / (sum(holds) + 0.5))
+            part = [d.count(word) / (d.count(word) + k1 * (1 - b + b * len(d) / mean)) for d in documents]
+            total += query.count(word) * idf * (k1 + 1) * torch.tensor(part)
+    return total
+
+
+# %% wrong="document frequency by occurrences" says="n counts how often a word occurs" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(other.count(word) for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="lengths play no part" says="the lengths play no part" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N = len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1)
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="no 1 in the logarithm" says="a word in most documents has a negative idf" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log((N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="the 1 outside" says="the 1 stands outside the logarithm" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = 1 + math.log((N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="log10" says="the logarithm has base 10" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log10(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="log2" says="the logarithm has base 2" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log2(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="no logarithm" says="idf has no logarithm" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = 1 + (N - n + 0.5) / (n + 0.5)
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="ln(N/n), 0 where no document holds the word" says="idf is ln(N/n)" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(N / n) if n else 0
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="no idf" says="there is no idf" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    mean = sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            idf = 1
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="tf-idf: f does not saturate" says="idf is multiplied by f itself" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N = len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="f/L does not saturate" says="idf is multiplied by f/L" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N = len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f / len(document)
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="f is 1 or 0" says="f is 1 or 0; count how often" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = int(word in document)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="without k1 + 1" says="all scores are k1 + 1 times too small" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="mean over distinct words" says="the mean length counts distinct words" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(set(document)) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="sum of the lengths for the mean" says="L is divided by the sum of all lengths" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="mean by length" says="the mean length is divided by L" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * mean / len(document)))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="k1 and b change places" says="k1 and b have changed places" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (b + 1) / (f + b * (1 - k1 + k1 * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="words inside words" says=["is taken for", "a word is found inside a longer one"] points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = " ".join(document).count(word)
+            n = sum(word in " ".join(other) for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="k1 and b are fixed" says="k1 = 1.5 and b = 0.75 are used, whatever is given" points=[0, 1.5]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score, k1, b = 0.0, 1.5, 0.75
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="other defaults" says=["", "k1 is 1.2 where nothing is given"] points=[1, 0.5]
+def bm25(query, documents, k1=1.2, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="a set of query words" says="a word that stands twice in the query counts once" points=[0, 1.5]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in set(query):
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="a word that no document holds stops it" says=["juice", "it stops with KeyError"] points=[0, 1.5]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    held = {}
+    for document in documents:
+        for word in set(document):
+            held[word] = held.get(word, 0) + 1
+    idf = {word: math.log(1 + (N - n + 0.5) / (n + 0.5)) for word, n in held.items()}
+    scores = torch.zeros(N)
+    for i, document in enumerate(documents):
+        for word in query:
+            f = document.count(word)
+            scores[i] += idf[word] * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+    return scores
+
+
+# %% wrong="documents become counters, in the caller's list" says="changes its argument documents" points=[0, 2]
+def bm25(query, documents, k1=1.5, b=0.75):
+    from collections import Counter
+
+    lengths = [len(document) for document in documents]
+    for i, document in enumerate(documents):
+        documents[i] = Counter(document)
+    N, scores = len(documents), []
+    for table, length in zip(documents, lengths):
+        score = 0.0
+        for word in query:
+            f, n = table[word], sum(word in other for other in documents)
+            norm = k1 * (1 - b + b * length * N / sum(lengths))
+            score += math.log(1 + (N - n + 0.5) / (n + 0.5)) * f * (k1 + 1) / (f + norm)
+        scores.append(score)
+    return torch.tensor(scores)
+
+
+# %% wrong="a list" says="it is a list of" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return scores
+
+
+# %% wrong="one total" says="its shape is (), not" points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(scores).sum()
+
+
+# %% wrong="sorted scores" says="at " points=[0, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for word in query:
+            f = document.count(word)
+            n = sum(word in other for other in documents)
+            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+        scores.append(score)
+    return torch.tensor(sorted(scores, reverse=True))
+
+
+# %% wrong="copies the visible cases" says=["", "the scores for"] points=[1, 0]
+def bm25(query, documents, k1=1.5, b=0.75):
+    if query == ["green", "tea"]:
+        return torch.tensor([1.1998, 0.4756, 0.0, 1.0498])
+    return torch.tensor([0.0, 0.0, 2.3025, 1.3863])

@@ -1,0 +1,497 @@
+# %% right="in lists, from the lowest score up"
+def threshold_for_risk(calibration, test, risk):
+    def answered(questions, threshold):
+        scores, right = questions
+        return [good for score, good in zip(scores.tolist(), right.tolist()) if score >= threshold]
+
+    threshold = math.inf
+    for candidate in sorted(set(calibration[0].tolist())):
+        answers = answered(calibration, candidate)
+        if answers.count(False) <= risk * len(answers):
+            threshold = candidate
+            break
+    answers = answered(test, threshold)
+    return threshold, len(answers) / len(test[0]), answers.count(False) / len(answers) if answers else 0
+
+
+# %% right="all pairs at once"
+def threshold_for_risk(calibration, test, risk):
+    scores, right = calibration
+    answered = scores[None] >= scores[:, None]
+    share = (answered & ~right).sum(1) / answered.sum(1)
+    threshold = torch.where(share <= risk, scores, torch.inf).min()
+    reached = test[0] >= threshold
+    wrong = reached & ~test[1]
+    return threshold, reached.float().mean(), wrong.sum() / reached.sum().clamp(min=1)
+
+
+# %% right="sorted, the last of equal scores"
+def threshold_for_risk(calibration, test, risk):
+    scores, order = calibration[0].sort(descending=True)
+    wrong = (~calibration[1][order]).cumsum(0)
+    last = torch.cat([scores[1:] != scores[:-1], torch.tensor([True])])
+    allowed = scores[last & (1 - wrong / torch.arange(1, len(scores) + 1) >= 1 - risk)]
+    threshold = allowed[-1].item() if len(allowed) else float("inf")
+    answers = test[1][test[0] >= threshold]
+    return [threshold, len(answers) / len(test[1]), 0.0 if len(answers) == 0 else 1 - answers.double().mean().item()]
+
+
+# %% right="searchsorted"
+def threshold_for_risk(calibration, test, risk):
+    import bisect
+
+    pairs = sorted(zip(*(part.tolist() for part in calibration)))
+    scores = [score for score, _ in pairs]
+    for score in scores:
+        kept = [good for _, good in pairs[bisect.bisect_left(scores, score):]]
+        if kept.count(False) / len(kept) <= risk:
+            break
+    else:
+        return math.inf, 0, 0
+    kept = test[1][test[0] >= score].tolist()
+    return score, len(kept) / len(test[1]), kept.count(False) / max(len(kept), 1)
+
+
+# %% wrong="chosen on the test questions" says=["depends on the test questions", "chosen on the test questions"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    candidates = test[0].tolist()
+    allowed = [score for score in candidates if measure(*test, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="stops at the first violation" says=["0.9 and 0.95 stop too early", "it stops too early"] points=[0, 1]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = sorted(calibration[0].tolist(), reverse=True)
+    allowed = []
+    for score in candidates:
+        if measure(*calibration, score)[1] > risk:
+            break
+        allowed.append(score)
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="wrong ones of all questions" says=["divided by all questions", "divided by all questions"] points=[0, 0.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [s for s in candidates if ((calibration[0] >= s) & ~calibration[1]).float().mean() <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="above, not from" says=["from 0.65 up 2 of 6", "exactly this score were left out"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores > threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="above, when it is measured" says=["0.8 and 0.75 reach the threshold", "a score equal to the threshold is answered, too"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    answered = test[0] > threshold
+    wrong = (answered & ~test[1]).sum().item()
+    return threshold, answered.float().mean(), wrong / max(1, answered.sum().item())
+
+
+# %% wrong="above, in the risk alone" says=["score 0.75 reaches the threshold 0.75", "a score equal to the threshold is answered, too"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    above = test[1][test[0] > threshold]
+    return threshold, measure(*test, threshold)[0], (~above).sum().item() / max(1, len(above))
+
+
+# %% wrong="equal scores split" says=["from 0.65 up 2 of 6", "with equal scores (answer all or none)"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    order = calibration[0].sort(descending=True, stable=True).indices
+    wrong = (~calibration[1][order]).cumsum(0)
+    share = wrong / torch.arange(1, len(order) + 1)
+    allowed = calibration[0][order][share <= risk].tolist()
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="the largest" says=["0.95 is the largest", "it is the largest score that will do"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = max(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="both sets together" says=["it depends on the test questions", "chosen on both sets together"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    both = torch.cat([calibration[0], test[0]]), torch.cat([calibration[1], test[1]])
+    candidates = both[0].tolist()
+    allowed = [score for score in candidates if measure(*both, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="less than the risk" says=["0.9 and 0.95 stop too early", "a risk of exactly 0.25 (allowed)"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] < risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="the share of right ones" says=["was the share of right answers compared", "0 of 0.5 points for the threshold"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if 1 - measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="a quantile of the scores" says=["a quarter of the questions is left out", "a share `risk` of the questions is left out"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    threshold = sorted(candidates)[int(risk * len(candidates))]
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="the lowest right answer" says=["the lowest score of a right answer", "the lowest score of a right answer"] points=[0, 0.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    allowed = calibration[0][calibration[1]].tolist()
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="no wrong answer at all" says=["0.9 and 0.95 stop too early", "it keeps out every wrong answer"] points=[0, 1]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] == 0]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="the risk of the others" says=["the risk was taken over the questions that are *not*", "0 of 0.5 points for the threshold"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    scores, right = calibration
+    allowed = [s for s in candidates if (scores < s).any() and (~right[scores < s]).float().mean() <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="measured on the calibration questions" says=["coverage on the calibration questions", "coverage on the calibration questions"] points=[0, 1]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*calibration, threshold)
+
+
+# %% wrong="risk of the calibration questions" says=["this is the risk on the calibration questions", "this is the risk on the calibration questions"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, measure(*test, threshold)[0], measure(*calibration, threshold)[1]
+
+
+# %% wrong="risk over all test questions" says=["divided by all test questions", "divided by all test questions"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    wrong = ((test[0] >= threshold) & ~test[1]).float().mean().item()
+    return threshold, measure(*test, threshold)[0], wrong
+
+
+# %% wrong="share of right ones, measured" says=["this is the share of right answers", "this is the share of right answers"] points=[0, 1]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    coverage, wrong = measure(*test, threshold)
+    return threshold, coverage, 1 - wrong
+
+
+# %% wrong="coverage of right answers" says=["wrong answers are answers, too", "only right answers are counted"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    answered = (test[0] >= threshold) & test[1]
+    return threshold, answered.float().mean().item(), measure(*test, threshold)[1]
+
+
+# %% wrong="a number, not a share" says=["this is the number of answered questions", "this is the number of answered questions"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    coverage, wrong = measure(*test, threshold)
+    return threshold, coverage * len(test[0]), wrong
+
+
+# %% wrong="risk before coverage" says=["return threshold, coverage, risk", "return threshold, coverage, risk"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)[::-1]
+
+
+# %% wrong="0/0 where nothing is answered" says=["coverage and risk where the bot answers nothing", "no score will do: "] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    answered = test[0] >= threshold
+    return threshold, answered.float().mean().item(), (~test[1][answered]).float().mean().item()
+
+
+# %% wrong="division by zero" says=["division by zero", "division by zero"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / answered.sum().item()
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="the highest score where none will do" says=["the threshold where no score will do", "the threshold, no score will do"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=max(candidates))
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="no threshold where none will do" says=["it is None, not inf", "it is None, not inf"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    if not allowed:
+        return None, 0.0, 0.0
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="crashes where none will do" says=["arg is an empty sequence", "0 of 0.5 points for nothing to answer: it stops with ValueError"] points=[0, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="halfway to the next score" says=["0.7 is halfway", "0 of 0.5 points for the threshold"] points=[0, 0.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    below = [score for score in candidates if score < threshold]
+    if below and allowed:
+        threshold = (threshold + max(below)) / 2
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="sorts in place" says=["changes its argument calibration", ""] points=[0, 2]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    order = calibration[0].argsort()
+    calibration[0].copy_(calibration[0][order])
+    calibration[1].copy_(calibration[1][order])
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="the threshold alone" says=["it must return threshold, coverage, risk", "it must return threshold, coverage, risk"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    return threshold
+
+
+# %% wrong="always infinite" says=["it is inf, not 0.75", "it is inf, not"] points=[0, 0]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    threshold = math.inf
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="nobody reaches it, nothing is wrong, and all are answered" says=["", "low test scores"] points=[1, 1.5]
+def threshold_for_risk(calibration, test, risk):
+    def measure(scores, right, threshold):
+        answered = scores >= threshold
+        wrong = (answered & ~right).sum().item()
+        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+
+    candidates = calibration[0].tolist()
+    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
+    threshold = min(allowed, default=math.inf)
+    if threshold < math.inf and not (test[0] >= threshold).any():
+        return threshold, 1.0, 0.0
+    return threshold, *measure(*test, threshold)
+
+
+# %% wrong="copies the visible cases" says=["", "the threshold"] points=[1, 0]
+def threshold_for_risk(calibration, test, risk):
+    return (0.75, 3 / 7, 1 / 3) if len(calibration[0]) == 10 else (math.inf, 0, 0)
