@@ -71,7 +71,7 @@ moss-chinese | A1 | fact | The base model of MOSS, from Fudan University, had le
 moss-open | A1 | fact | MOSS became open source on 21 April 2023. | MOSS 于 2023 年 4 月 21 日正式开源。
 moss-size | A1 | wrong | Article A1 gives MOSS 20 billion parameters as of 1 April 2023. | 文章 A1 称，截至 2023 年 4 月 1 日，MOSS 拥有 200 亿参数。
 ernie-release | A1 | fact | Baidu released its chatbot ERNIE Bot on 16 March 2023. | 百度于 2023 年 3 月 16 日发布了聊天机器人“文心一言”。
-ernie-size | A1 | fact | The model behind Baidu's ERNIE Bot has 260 billion parameters. | 百度“文心一言”背后的大模型有 2600 亿参数。
+ernie-size | A1 | disputed | Article A1 gives the model behind Baidu's ERNIE Bot 260 billion parameters. | 文章 A1 称，百度“文心一言”背后的大模型有 2600 亿参数。
 robin-li | A1 | fact | Baidu's chief executive Robin Li admitted at the launch that ERNIE Bot was still imperfect in many ways. | 百度 CEO 李彦宏在发布会上承认，“文心一言”还有许多不完美之处。
 hunyuan-size | A1 | fact | The Hunyuan model of Tencent has more than 100 billion parameters. | 腾讯的“混元”大模型参数量超过千亿。
 tongyi-size | A1 | wrong | Article A1 says that Alibaba had officially announced ten trillion parameters for Tongyi Qianwen. | 文章 A1 称，阿里巴巴官宣“通义千问”的参数量达到 10 万亿。
@@ -94,7 +94,7 @@ thousand-cards | A1 | claim | Training a model of more than 10 billion parameter
 card-price | A1 | disputed | At 50,000 yuan a GPU, article A1 puts the computing cost of 1,000 GPUs for a single month at 50 million yuan. | 文章 A1 按每张 GPU 五万元计算，认为 1000 张 GPU 单月的算力成本为 5000 万元。
 baidu-users | A1 | wrong | Article A1 credits Baidu's search engine with several billion active users a day. | 文章 A1 称，百度搜索引擎的日活跃用户达数十亿。
 chatgpt-years | A1 | wrong | Article A1, published in May 2023, says that ChatGPT had already been running for several years. | 文章 A1 发表于 2023 年 5 月，却说 ChatGPT 已经运行了好几年。
-mccarthy | A2 | fact | The computer scientist John McCarthy put forward the term artificial intelligence in 1956. | 1956 年，计算机专家约翰·麦卡锡提出了“人工智能”的概念。
+mccarthy | A2 | wrong | Article A2 says that the computer scientist John McCarthy put forward the term artificial intelligence in 1956. | 文章 A2 称，计算机专家约翰·麦卡锡于 1956 年提出了“人工智能”的概念。
 lenet-5 | A2 | fact | LeNet-5, the basic structure of modern convolutional neural networks, appeared in 1998. | 1998 年，现代卷积神经网络的基本结构 LeNet-5 诞生。
 word2vec | A2 | wrong | Article A2 says that Word2Vec, in 2013, was the first to turn words into vectors. | 文章 A2 称，2013 年的 Word2Vec 首次提出把单词转换为向量。
 gan | A2 | fact | Generative adversarial networks (GAN) were introduced in 2014. | 生成对抗网络（GAN）诞生于 2014 年。
@@ -217,11 +217,13 @@ astra | Google's product is called Project Astra; it was shown at Google I/O on 
 flash-llama | FlashAttention was published in May 2022, before the first LLaMA (February 2023); it is not built on Llama. | FlashAttention 发表于 2022 年 5 月，早于第一代 LLaMA（2023 年 2 月），并非在 Llama 基础上开发。 | arXiv 2205.14135 and 2302.13971
 moss-size | The MOSS models that were published have 16 billion parameters. | 实际公开的 moss-moon 系列模型有 160 亿参数。 | github.com/OpenMOSS/MOSS, README
 tongyi-size | Ten trillion parameters were announced in November 2021 for another Alibaba model, M6. | 10 万亿参数是阿里巴巴在 2021 年 11 月为另一个模型 M6 宣布的。 | army-technology.com on M6; arXiv 2110.03888
+ernie-size | Baidu gave 260 billion for an earlier model, ERNIE 3.0 Titan (2021); a size of the model behind ERNIE Bot we did not find published. | 2600 亿是百度 2021 年公布的 ERNIE 3.0 Titan 的参数量；“文心一言”所用模型的规模，未见公开。 | arXiv 2112.12731; research.baidu.com, 28 December 2021
 gpt4-size | OpenAI has not published the size of GPT-4: its technical report leaves it out on purpose. | OpenAI 从未公布 GPT-4 的规模，其技术报告有意略去了这一点。 | arXiv 2303.08774, section 2
 drivegpt | DriveGPT was presented at Haomo's AI Day on 11 April 2023. | DriveGPT 是在 2023 年 4 月 11 日的毫末 AI DAY 上发布的。 | zqtt.cn/info/show-101748.html (Huatai Securities)
 card-price | If 50,000 yuan is what a GPU costs to buy, 50 million yuan buys the thousand GPUs, which then serve for years: the share of one month is far smaller. | 如果五万元是一张 GPU 的购买价，那么 5000 万元买下的是可用多年的一千张卡，摊到一个月远没有这么多。 | arithmetic
 baidu-users | All of China had 1.067 billion internet users in December 2022, so no Chinese service can have had several billion a day. | 2022 年 12 月全中国的网民为 10.67 亿，任何一家中国服务的日活用户都不可能达到数十亿。 | CNNIC, 51st report, March 2023
 chatgpt-years | ChatGPT had been open to the public for six months, since November 2022. | ChatGPT 自 2022 年 11 月开放，当时只运行了半年。 | A0 and A2 themselves
+mccarthy | The term stands already in the proposal of 31 August 1955 for the Dartmouth workshop, which took place in 1956. | 1955 年 8 月 31 日的达特茅斯研讨会提案中已有这个术语，研讨会则于 1956 年举行。 | McCarthy, Minsky, Rochester and Shannon, AI Magazine 27(4), 2006
 word2vec | Words were turned into vectors before; Bengio and others learned them with a neural language model in 2003. | 此前已有词向量，例如 Bengio 等人在 2003 年就用神经语言模型学习词向量。 | JMLR 3:1137-1155, 2003; the Word2Vec paper itself says so
 alphago | AlphaGo (2016) came before BERT (2018); it combined policy and value networks with tree search and used no language model. | AlphaGo（2016 年）早于 BERT（2018 年），它把策略网络、价值网络与树搜索结合起来，没有使用语言模型。 | Nature 529, January 2016; arXiv 1810.04805
 rhlf | The abbreviation is RLHF, as the same article writes further down. | 正确的缩写是 RLHF，同一篇文章后文也是这样写的。 | A2 itself

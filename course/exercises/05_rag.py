@@ -29,7 +29,7 @@
 #
 # **Notation.** N documents (文档), numbered from 0; Q queries; D is the width of a vector; shapes are written
 # (N, D). A ranking (排名) is a list of the numbers of documents, the best one first. The best one has rank
-# 1, the next one rank 2.
+# 1, the next one rank 2. In task 4, and only there, each number comes with its score.
 
 # %% reuse="cells:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 
@@ -708,21 +708,22 @@ points.total()
 # %% [markdown]
 # ## Task 4: several rankings into one (3 points)
 #
-# BM25 looks for the words of the question, the vectors of task 3 look for its meaning. Each of them gives a ranking of the
-# documents: their numbers, the best first. You want one ranking. The scores cannot be added: a BM25 score may be 12, a
+# BM25 looks for the words of the question, the vectors of task 3 look for its meaning. Each of them gives a ranking: a
+# list of pairs (document, score), the best first. You want one ranking. The scores cannot be added: a BM25 score may be 12, a
 # cosine is at most 1. Reciprocal rank fusion (倒数排名融合, RRF; [Cormack et al. 2009](https://doi.org/10.1145/1571941.1572114))
 # uses the ranks only. For each document d, add over all rankings that hold d
 #
 # $$\text{score}(d) = \sum_{\text{rankings that hold } d} \frac{1}{c + \text{rank of } d}$$
 #
-# - Ranks count from 1. c is a constant, given as an argument.
+# - The rank is the place in the list, whatever the score. Ranks count from 1. c is a constant, given as an argument.
 # - A ranking need not hold every document. Where it lacks d, it adds nothing to the score of d.
 # - No ranking holds a document twice. Neither does the result.
-# - Return the n documents with the highest scores, the highest first; where there are fewer than n, all of them.
-#   Among equal scores the smaller number comes first.
+# - Return the numbers of the n documents with the highest score(d), the highest first; where there are fewer than n, all of
+#   them. Where score(d) is equal, the smaller number comes first. Return numbers alone, no pairs.
 #
-# *By hand*, with c = 1: the rankings are [7, 3] and [3, 5, 7]. Document 7 has the ranks 1 and 3: 1/2 + 1/4 = 0.75.
+# *By hand*, with c = 1: the rankings are [(7, 12.3), (3, 4.5)] and [(3, 0.8), (5, 0.3), (7, -0.1)]. Document 7 has the ranks 1 and 3: 1/2 + 1/4 = 0.75.
 # Document 3 has the ranks 2 and 1: 1/3 + 1/2 = 0.83. Document 5 has rank 2 in the second: 1/3. The result is [3, 7, 5].
+# Added scores would put 7 first, 12.3 − 0.1 against 4.5 + 0.8: BM25 would decide alone.
 #
 # The usual c is 60. Then rank 1 gives 1/61 and rank 10 gives 1/70, hardly less. A document that is among the first 60 of two rankings beats one that is first in one of them and missing in the other.
 
@@ -731,13 +732,13 @@ points.total()
 def fuse(rankings, n, c=60):
     """One ranking made of several, by reciprocal rank fusion.
 
-    rankings: a list of lists of document numbers, each list from best to worst; n: how many to return.
+    rankings: a list of lists of pairs (document number, score), each list from best to worst; n: how many to return.
     Returns a list of at most n document numbers, from best to worst.
     """
     ### BEGIN SOLUTION
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (-score[document], document))[:n]
     ### END SOLUTION
@@ -745,7 +746,11 @@ def fuse(rankings, n, c=60):
 
 # %% nbgrader={"grade": true, "grade_id": "fuse_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # Three rankings, c = 2: rank 1 gives 1/3, rank 2 gives 1/4, then 1/5, 1/6, 1/7.
-rankings = [[8, 6, 7], [1, 7, 2, 3, 8], [6, 4, 3]]
+rankings = [
+    [(8, 8.5), (6, 7.5), (7, 4.8)],
+    [(1, 0.65), (7, 0.53), (2, 0.26), (3, 0.1), (8, -0.1)],
+    [(6, 5.2), (4, 4.6), (3, -1.2)],
+]
 # 6: 1/4 + 1/3 = 0.583   8: 1/3 + 1/7 = 0.476   7: 1/5 + 1/4 = 0.45   3: 1/6 + 1/5 = 0.367
 # 1: 1/3 = 0.333         4: 1/4 = 0.25          2: 1/5 = 0.2
 mistakes = {
@@ -771,24 +776,45 @@ mistakes = {
     "the rankings stand one after another; sort by score": [8, 6, 7, 1],
     "the rankings take turns; sort by score": [8, 1, 6, 7],
     "it returns more than n documents": [6, 8, 7, 3, 1, 4, 2],
+    "these come from the scores, added; only the ranks count": [6, 8, 7, 4],
+    "these come from the scores, the highest one of each document; only the ranks count": [8, 6, 7, 4],
+    "these come from the scores, scaled to 0..1 in each ranking; only the ranks count": [6, 1, 8, 4],
+    "these come from the scores, as 1/(c + score); only the ranks count: 1/(c + rank)": [3, 8, 7, 2],
+    "it returns pairs; return the numbers of the documents alone": [
+        (6, 7 / 12),
+        (8, 10 / 21),
+        (7, 9 / 20),
+        (3, 11 / 30),
+    ],
+    "a whole pair is taken for the document; the document is the first of the two": [
+        (1, 0.65),
+        (6, 5.2),
+        (8, 8.5),
+        (4, 4.6),
+    ],
 }
 check(call(fuse, rankings, 4, 2), [6, 8, 7, 3], mistakes, "the fused ranking")
 # 5 and 8 both have 1/61 + 1/63, document 3 has 2/62: a very little less.
 mistakes = {"5 and 8 have equal scores; the smaller number comes first": [8, 5]}
-check(call(fuse, [[8, 3, 5], [5, 3, 8]], 2), [5, 8], mistakes, "the ranking where two scores are equal")
-check(
-    call(fuse, [[8, 3, 5], []], 4), [8, 3, 5], what="the ranking where there are three documents, and n is 4"
-)
+one, other = [(8, 9.1), (3, 7.7), (5, 2.6)], [(5, 0.9), (3, 0.2), (8, -0.3)]
+check(call(fuse, [one, other], 2), [5, 8], mistakes, "the ranking where two scores are equal")
+check(call(fuse, [one, []], 4), [8, 3, 5], what="the ranking where there are three documents, and n is 4")
 check_unchanged(fuse, rankings, 4, 2)
 print("fuse: right")
 
 
 # %% nbgrader={"grade": true, "grade_id": "fuse_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random rankings, 0.5 points each: three or four rankings, c from 2 to 5; longer ones, c left
+# Hidden tests on random rankings and scores, 0.5 points each: three or four rankings, c from 2 to 5; longer ones, c left
 # at 60; many equal scores; fewer than n documents, empty rankings, no ranking at all.
 ### BEGIN HIDDEN TESTS
 import random
 
+SCORES = {
+    "sum": "these come from the scores, added; only the ranks count",
+    "max": "these come from the scores, the highest one of each document; only the ranks count",
+    "scaled": "these come from the scores, scaled to 0..1 in each ranking; only the ranks count",
+    "inverse": "these come from the scores, as 1/(c + score); only the ranks count: 1/(c + rank)",
+}
 SAYS = {
     "zero": "ranks count from 1; these come from ranks that count from 0",
     "no c": "c is not used; a rank gives 1/(c + rank)",
@@ -806,6 +832,7 @@ SAYS = {
     "chain": "the rankings stand one after another; sort by score",
     "turns": "the rankings take turns; sort by score",
     "too many": "it returns more than n documents",
+    **SCORES,
 }
 TIES = {
     "larger": "among equal scores the smaller number comes first",
@@ -816,6 +843,16 @@ TIES = {
 def expected(rankings, n, c=60, wrong=None, add=math.fsum):
     """The right ranking, or what it is with one thing wrong, a key of the above."""
     rankings = {"cut": [r[:n] for r in rankings], "two": rankings[:2]}.get(wrong, rankings)
+    tables = [dict(pairs) for pairs in rankings]
+    if wrong == "scaled":
+        spans = [(min(t.values()), max(t.values())) for t in tables]
+        tables = [
+            {d: (s - low) / (high - low) for d, s in t.items()}
+            for t, (low, high) in zip(tables, spans, strict=True)
+        ]
+    if wrong == "inverse":
+        tables = [{d: 1 / (c + s) for d, s in t.items()} for t in tables]
+    rankings = [list(t) for t in tables]
     met = list(dict.fromkeys(d for r in rankings for d in r))
     if wrong == "chain":
         return met[:n]
@@ -827,8 +864,8 @@ def expected(rankings, n, c=60, wrong=None, add=math.fsum):
         met = [d for d in met if all(d in r for r in rankings)]
 
     def score(d):
-        terms = []
-        for r in rankings:
+        terms = [t[d] for t in tables if d in t] if wrong in SCORES else []
+        for r in rankings if wrong not in SCORES else []:
             if d in r or wrong == "missing":
                 rank = r.index(d) + 1 if d in r else len(r) + 1
                 other = {"zero": c + rank - 1, "no c": rank, "60": 60 + rank}.get(wrong, c + rank)
@@ -839,11 +876,20 @@ def expected(rankings, n, c=60, wrong=None, add=math.fsum):
                 }
                 terms.append(plain.get(wrong, 1 / other))
         total = add(terms)  # math.fsum: the same in any order
-        return {"best": max(terms), "mean": total / len(terms)}.get(wrong, total)
+        return {"best": max(terms), "max": max(terms), "mean": total / len(terms)}.get(wrong, total)
 
     scores = {d: -score(d) if wrong != "lowest" else score(d) for d in met}
     tie = {"larger": lambda d: -d, "arrival": met.index}.get(wrong, lambda d: d)
     return sorted(met, key=lambda d: (scores[d], tie(d)))[: None if wrong == "too many" else n]
+
+
+def scored(rankings):
+    """Pairs (document, score), falling scores; each ranking has a unit of its own."""
+    units = rng.sample([(0, 20), (-0.3, 0.9), (-1.5, 8), (0, 40)], len(rankings))
+    scores = [
+        sorted((rng.uniform(*unit) for _ in r), reverse=True) for r, unit in zip(rankings, units, strict=True)
+    ]
+    return [list(zip(*both, strict=True)) for both in zip(rankings, scores, strict=True)]
 
 
 def draw(count, documents, lengths, n, c, same=()):
@@ -852,7 +898,7 @@ def draw(count, documents, lengths, n, c, same=()):
         rankings = [rng.sample(range(documents), rng.randint(*lengths)) for _ in range(count)]
         held = {d for r in rankings for d in r}
         score = sorted(sum(1 / (c + r.index(d) + 1) for r in rankings if d in r) for d in held)
-        given, met = (rankings, n, c), []
+        given, met = (scored(rankings), n, c), []
         for wrong in [None, *SAYS]:
             result = expected(*given, wrong)
             if result != expected(*given, wrong, add=sum):
@@ -869,7 +915,10 @@ def compare(arguments, says, what):
     want = expected(*arguments)
     mistakes = {said: expected(*arguments, wrong=wrong) for wrong, said in says.items()}
     mistakes = {said: wrong for said, wrong in mistakes.items() if wrong != want}
-    check(call(fuse, *arguments), want, mistakes, what)
+    got = call(fuse, *arguments)
+    if isinstance(got, list | tuple) and any(isinstance(one, list | tuple) for one in got):
+        raise CheckFailed(f"{what}: it holds pairs; return the numbers of the documents alone")
+    check(got, want, mistakes, what)
 
 
 points, rng = Points(2), random.Random()
@@ -883,18 +932,17 @@ with points.part(0.5, "equal scores"):
     while True:  # neighbours in one ranking have changed places in the other
         first = rng.sample(range(30), 12)
         second = [first[i ^ 1] for i in range(12)]
-        given = ([first, second], 12)
-        met = [expected(*given, wrong=wrong) for wrong in [None, *TIES]]
-        if met[0] not in met[1:] and met[1] != met[2]:
+        given = (scored([first, second]), 12)
+        met = [expected(*given, wrong=wrong) for wrong in [None, *TIES, *SCORES]]
+        if all(one not in met[:i] for i, one in enumerate(met)):
             break
-    compare(given, TIES, "the ranking, with equal scores")
+    compare(given, TIES | SCORES, "the ranking, with equal scores")
 with points.part(0.5, "few documents"):
     second, first, both, last = sorted(rng.sample(range(20), 4))
-    compare(
-        ([[first, second, both, last], [], [both]], 9),
-        {},
-        "the ranking of four documents, with n=9 and an empty ranking",
-    )
+    # `second` is in two rankings, too: so scores give another order, however they are scaled.
+    one, other = [(first, 14.2), (second, 11.5), (both, 7.1), (last, 3.4)], [(both, 0.8), (second, 0.3)]
+    what = "the ranking of four documents, with n=9 and an empty ranking"
+    compare(([one, [], other], 9), {}, what)
     check(call(fuse, [], 3), [], what="the ranking made of no rankings")
 points.total()
 ### END HIDDEN TESTS

@@ -139,7 +139,7 @@ for source, (what, where) in SOURCES.items():
     print(f"{source}: {what} [{where}]")
 
 # %% [markdown]
-# Four cards. The first two are easily confused. The third errs, and its correction stands under it. The fourth is invented; it resembles the second.
+# Four cards. The first two are easily confused. The third errs, and its correction stands under it. The fourth is invented; it resembles the first two.
 
 
 # %%
@@ -160,7 +160,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> HTML:
 
 
 shown_cards = []
-for key in ("ernie-release", "ernie-size", "drivegpt", "kite-size"):
+for key in ("moss-english", "moss-chinese", "drivegpt", "kite-words"):
     card = CARDS[place[key]]
     shown_cards.append((key, card.source, card.mark, card.en, card.zh))
     if key in CORRECTIONS:
@@ -3659,7 +3659,7 @@ show(
 #
 # The model writes what it finds probable, so what it wrote is probable. Our cards hold true names and figures that it rarely or never saw: to it they are the unlikely texts. So its own probability is no means to find its own inventions; it points the wrong way. (Part of this is style: the cards are worded our way, the rumours its way.) The shuffled words show that the probability does notice nonsense. What helps is to look it up, as the guard of section 6 does; but that stops what has no source in the base, not what is false.
 #
-# With one figure changed, the true card wins more often than by guessing. The cards about invented companies show no such lead, so the way of changing figures does not explain it; perhaps the training texts told the model some of these facts. For names the interval reaches down to guessing.
+# With one figure changed, the true card wins more often than by guessing. The cards about invented companies show no such lead, so the way of changing figures does not explain it; perhaps the training texts told the model some of these facts. Of names there are few pairs; see how far down their interval reaches.
 #
 # </details>
 
@@ -4558,7 +4558,7 @@ row_3 = (
         f"{name} {share_of(name, 'not found')}, {share_of(name, 'not extracted')}"
         for name in RETRIEVERS
     ),
-    "right where it was not found, with the gold card and with a random card:  "
+    "right where it was not found, with the gold card and with a random card: "
     + "; ".join(
         f"{name} {gold:.2f}, {other:.2f}" for name, (gold, other, _) in repaired.items()
     ),

@@ -1,5 +1,6 @@
 # %% right="document by document"
 def fuse(rankings, n, c=60):
+    rankings = [[d for d, _ in ranking] for ranking in rankings]
     documents = sorted({d for ranking in rankings for d in ranking})
 
     def score(d):
@@ -14,7 +15,7 @@ def fuse(rankings, n, c=60):
 
     score = Counter()
     for ranking in rankings:
-        for place, d in enumerate(ranking):
+        for place, (d, _) in enumerate(ranking):
             score[d] += 1.0 / (c + place + 1)
     pairs = sorted((-s, d) for d, s in score.items())
     return [d for _, d in pairs][:n]
@@ -22,6 +23,7 @@ def fuse(rankings, n, c=60):
 
 # %% right="a tensor with a place for each document"
 def fuse(rankings, n, c=60):
+    rankings = [[d for d, _ in ranking] for ranking in rankings]
     held = {d for ranking in rankings for d in ranking}
     if not held:
         return []
@@ -37,7 +39,8 @@ def fuse(rankings, n, c=60):
     from fractions import Fraction
 
     left = {}
-    for ranking in rankings:
+    for pairs in rankings:
+        ranking = [d for d, _ in pairs]
         for d in ranking:
             left[d] = left.get(d, 0) + Fraction(1, c + 1 + ranking.index(d))
     result = ()
@@ -49,11 +52,20 @@ def fuse(rankings, n, c=60):
     return result
 
 
+# %% right="sorted by the scores again"
+def fuse(rankings, n, c=60):
+    score = {}
+    for ranking in rankings:
+        for rank, pair in enumerate(sorted(ranking, key=lambda pair: -pair[1]), start=1):
+            score[pair[0]] = score.get(pair[0], 0) + 1 / (c + rank)
+    return sorted(score, key=lambda document: (-score[document], document))[:n]
+
+
 # %% wrong="ranks from zero" says="these come from ranks that count from 0" points=[0, 1.5]
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking):
+        for rank, (document, _) in enumerate(ranking):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -62,13 +74,14 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + rank
     return sorted(score, key=lambda document: (score[document], document))[:n]
 
 
 # %% wrong="missing documents get a rank" says="a ranking that lacks a document adds nothing" points=[0, 0.5]
 def fuse(rankings, n, c=60):
+    rankings = [[document for document, _ in ranking] for ranking in rankings]
     documents = {document for ranking in rankings for document in ranking}
     score = dict.fromkeys(documents, 0.0)
     for ranking in rankings:
@@ -82,7 +95,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / rank
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -91,7 +104,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (60 + rank)
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -100,7 +113,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = max(score.get(document, 0), 1 / (c + rank))
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -109,7 +122,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score.setdefault(document, []).append(1 / (c + rank))
     return sorted(score, key=lambda document: (-sum(score[document]) / len(score[document]), document))[:n]
 
@@ -118,7 +131,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for place, document in enumerate(ranking):
+        for place, (document, _) in enumerate(ranking):
             score[document] = score.get(document, 0) + len(ranking) - place
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -127,7 +140,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for document in ranking:
+        for document, _ in ranking:
             score[document] = score.get(document, 0) + 1
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -136,7 +149,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / c + rank
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -145,7 +158,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (score[document], document))[:n]
 
@@ -154,9 +167,9 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
-    score = {document: s for document, s in score.items() if all(document in r for r in rankings)}
+    score = {document: s for document, s in score.items() if all(document in dict(r) for r in rankings)}
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
 
@@ -164,7 +177,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking[:n], start=1):
+        for rank, (document, _) in enumerate(ranking[:n], start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -173,14 +186,14 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings[:2]:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
 
 # %% wrong="one after another" says="the rankings stand one after another" points=[0, 0]
 def fuse(rankings, n, c=60):
-    return list(dict.fromkeys(document for ranking in rankings for document in ranking))[:n]
+    return list(dict.fromkeys(document for ranking in rankings for document, _ in ranking))[:n]
 
 
 # %% wrong="in turns" says="the rankings take turns" points=[0, 0]
@@ -188,7 +201,7 @@ def fuse(rankings, n, c=60):
     from itertools import zip_longest
 
     result = []
-    for documents in zip_longest(*rankings):
+    for documents in zip_longest(*([d for d, _ in ranking] for ranking in rankings)):
         result += [d for d in dict.fromkeys(documents) if d is not None and d not in result]
     return result[:n]
 
@@ -197,7 +210,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (-score[document], document))
 
@@ -206,7 +219,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: -score[document])[:n]
 
@@ -215,7 +228,7 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (score[document], document), reverse=True)[:n]
 
@@ -224,26 +237,70 @@ def fuse(rankings, n, c=60):
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     result = sorted(score, key=lambda document: (-score[document], document))[:n]
     return result + [-1] * (n - len(result))
 
 
-# %% wrong="pairs" says=["the fused ranking: at 0, it is a tuple", "it is a tuple"] points=[0, 0]
+# %% wrong="pairs" says=["it returns pairs; return the numbers", "it holds pairs; return the numbers"] points=[0, 0]
+def fuse(rankings, n, c=60):
+    score = {}
+    for ranking in rankings:
+        for rank, (document, _) in enumerate(ranking, start=1):
+            score[document] = score.get(document, 0) + 1 / (c + rank)
+    return sorted(score.items(), key=lambda pair: (-pair[1], pair[0]))[:n]
+
+
+# %% wrong="a pair for a document" says=["a whole pair is taken for the document", "it holds pairs"] points=[0, 0]
 def fuse(rankings, n, c=60):
     score = {}
     for ranking in rankings:
         for rank, document in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
-    return sorted(score.items(), key=lambda pair: (-pair[1], pair[0]))[:n]
+    return sorted(score, key=lambda document: (-score[document], document))[:n]
+
+
+# %% wrong="adds the scores" says=["these come from the scores, added", "these come from the scores, added"] points=[0, 0]
+def fuse(rankings, n, c=60):
+    total = {}
+    for ranking in rankings:
+        for document, score in ranking:
+            total[document] = total.get(document, 0) + score
+    return sorted(total, key=lambda document: (-total[document], document))[:n]
+
+
+# %% wrong="the highest score" says=["the highest one of each document", "the highest one of each document"] points=[0, 0]
+def fuse(rankings, n, c=60):
+    pairs = sorted((pair for ranking in rankings for pair in ranking), key=lambda pair: -pair[1])
+    return list(dict.fromkeys(document for document, _ in pairs))[:n]
+
+
+# %% wrong="adds scaled scores" says=["scaled to 0..1 in each ranking", "scaled to 0..1 in each ranking"] points=[0, 0]
+def fuse(rankings, n, c=60):
+    total = {}
+    for ranking in rankings:
+        scores = [score for _, score in ranking]
+        for document, score in ranking:
+            share = (score - min(scores)) / (max(scores) - min(scores))
+            total[document] = total.get(document, 0) + share
+    return sorted(total, key=lambda document: (-total[document], document))[:n]
+
+
+# %% wrong="the score in the place of the rank" says=["as 1/(c + score)", "as 1/(c + score)"] points=[0, 0]
+def fuse(rankings, n, c=60):
+    total = {}
+    for ranking in rankings:
+        for document, score in ranking:
+            total[document] = total.get(document, 0) + 1 / (c + score)
+    return sorted(total, key=lambda document: (-total[document], document))[:n]
 
 
 # %% wrong="no ranking, no answer" says=["", "0 of 0.5 points for few documents: it stops with ValueError"] points=[1, 1.5]
 def fuse(rankings, n, c=60):
-    score = [0.0] * (max(max(ranking, default=0) for ranking in rankings) + 1)
+    score = [0.0] * (max(max(ranking, default=(0, 0))[0] for ranking in rankings) + 1)
     for ranking in rankings:
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] += 1 / (c + rank)
     order = sorted(range(len(score)), key=lambda document: -score[document])
     return [document for document in order if score[document] > 0][:n]
@@ -255,7 +312,7 @@ def fuse(rankings, n, c=60):
     for ranking in rankings:
         if not ranking:
             return []
-        for rank, document in enumerate(ranking, start=1):
+        for rank, (document, _) in enumerate(ranking, start=1):
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 
@@ -267,7 +324,7 @@ def fuse(rankings, n, c=60):
         rank = 0
         while ranking:
             rank += 1
-            document = ranking.pop(0)
+            document, _ = ranking.pop(0)
             score[document] = score.get(document, 0) + 1 / (c + rank)
     return sorted(score, key=lambda document: (-score[document], document))[:n]
 

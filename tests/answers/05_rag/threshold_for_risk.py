@@ -66,7 +66,7 @@ def threshold_for_risk(calibration, test, risk):
     return threshold, *measure(*test, threshold)
 
 
-# %% wrong="stops at the first violation" says=["0.9 and 0.95 stop too early", "it stops too early"] points=[0, 1]
+# %% wrong="stops at the first violation" says=["it stops too early. From 0.85 up", "it stops too early"] points=[0, 1]
 def threshold_for_risk(calibration, test, risk):
     def measure(scores, right, threshold):
         answered = scores >= threshold
@@ -181,7 +181,7 @@ def threshold_for_risk(calibration, test, risk):
     return threshold, *measure(*test, threshold)
 
 
-# %% wrong="less than the risk" says=["0.9 and 0.95 stop too early", "a risk of exactly 0.25 (allowed)"] points=[0, 1.5]
+# %% wrong="less than the risk" says=["it stops too early. From 0.85 up", "a risk of exactly 0.25 (allowed)"] points=[0, 1.5]
 def threshold_for_risk(calibration, test, risk):
     def measure(scores, right, threshold):
         answered = scores >= threshold
@@ -231,7 +231,7 @@ def threshold_for_risk(calibration, test, risk):
     return threshold, *measure(*test, threshold)
 
 
-# %% wrong="no wrong answer at all" says=["0.9 and 0.95 stop too early", "it keeps out every wrong answer"] points=[0, 1]
+# %% wrong="no wrong answer at all" says=["it stops too early. From 0.85 up", "it keeps out every wrong answer"] points=[0, 1]
 def threshold_for_risk(calibration, test, risk):
     def measure(scores, right, threshold):
         answered = scores >= threshold
