@@ -518,14 +518,15 @@ with points.part(0.5, "most experts have no token"):
         raise CheckFailed(f"experts {called} are called although nobody chose them; leave them out")
 with points.part(0.5, "the gradient"):
     x, chosen, gates = drawn(2, E)
-    leaves = {"x": x, "gates": gates, "the weights": fresh(E, D, D)}
+    # Small numbers: where large ones cancel, rounding errors could look like a wrong gradient.
+    leaves = {"x": x, "gates": gates, "the weights": 0.3 * fresh(E, D, D)}
     mine = {name: value.clone().requires_grad_() for name, value in leaves.items()}
     theirs = {name: value.clone().requires_grad_() for name, value in leaves.items()}
     experts = make_experts(theirs["the weights"], [[] for _ in range(E)])
     y = call(lambda: mixture(theirs["x"], chosen, theirs["gates"], experts))
     if not isinstance(y, torch.Tensor) or not y.requires_grad:
         raise CheckFailed("backward() reaches nothing; no torch.no_grad(), no .detach(), no .tolist()")
-    weighted = fresh(N, D)
+    weighted = 0.3 * fresh(N, D)
     (y * weighted).sum().backward()
     (expected(mine["x"], chosen, mine["gates"], mine["the weights"]) * weighted).sum().backward()
     for name, value in theirs.items():
