@@ -1279,13 +1279,13 @@ def prompt(context: str, question: str) -> str:
     return (f"Context: {context}\n" if context else "") + f"Question: {question}\nAnswer:"
 
 
-def prefix_of(with_context: bool) -> str:
-    """What all prompts begin with: the two examples and the next line's first word."""
-    examples = [
+def prefix_of(with_context: bool, examples: Sequence[tuple[str, str, str]] = EXAMPLES) -> str:
+    """What all prompts begin with: the examples and the next line's first word."""
+    shown = [
         prompt(context if with_context else "", question) + f" {answer}\n\n"
-        for context, question, answer in EXAMPLES
+        for context, question, answer in examples
     ]
-    return "".join(examples) + ("Context:" if with_context else "Question:")
+    return "".join(shown) + ("Context:" if with_context else "Question:")
 
 
 question_24 = next(question for question in QUESTIONS if question.id == "q24")
@@ -2214,10 +2214,7 @@ def ask_after(
     examples: Sequence[tuple[str, str, str]], pairs: Sequence[Pair], label: str
 ) -> list[Reply]:
     """As `ask`, with other examples in the prompt; nothing is remembered."""
-    shown = [
-        prompt(context, question) + f" {answer}\n\n" for context, question, answer in examples
-    ]
-    prefix = "".join(shown) + "Context:"
+    prefix = prefix_of(True, examples)
     head = read_prefix(prefix)
     tails = [tail_tokens(prefix, prompt(*pair).removeprefix("Context:")) for pair in pairs]
     parts = [tails[start : start + 20] for start in range(0, len(tails), 20)]
@@ -2461,10 +2458,7 @@ def declining_prefix(*declining: tuple[str, str]) -> str:
     examples = list(EXAMPLES)
     for i, (context, question) in enumerate(declining):
         examples.insert(2 * i + 1, (context, question, DECLINE))
-    shown = [
-        prompt(context, question) + f" {answer}\n\n" for context, question, answer in examples
-    ]
-    return TOLD + "".join(shown) + "Context:"
+    return TOLD + prefix_of(True, examples)
 
 
 PREFIXES_6 = {
