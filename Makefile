@@ -2,6 +2,7 @@
 # make test   the environment, then every test
 # make build  notebooks from their sources (NAMES="01_attention" for some of them)
 # make check  are the committed notebooks the ones that the sources give? (seconds)
+# make grade  a class: NAME=01_attention FROM=the folder with what was handed in (README.md, For instructors)
 # make env    the environment alone
 #
 # The environment lies in your cache, not in this folder, under a name made from the
@@ -14,6 +15,8 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/llm-put-to-the-test
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 NAMES ?=
+NAME ?= 01_attention
+FROM ?= submitted
 
 KEY := $(shell cat requirements.txt requirements-models.txt | cksum | cut -d' ' -f1)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -21,7 +24,7 @@ VENV := $(CACHE)/venv-$(VERSION)-$(KEY)
 BIN := $(VENV)/bin
 TESTKEY := $(shell cksum < requirements-test.txt | cut -d' ' -f1)
 
-.PHONY: lab test build check env
+.PHONY: lab test build check grade env
 .DELETE_ON_ERROR:
 
 env: $(VENV)/.ready
@@ -45,7 +48,7 @@ lab: env
 	@PATH="$(BIN):$$PATH" sh course/lab.sh lessons/00_start_here.ipynb
 
 # Small tests go two at a time. Lessons and JupyterLab need both cores for themselves, since their time counts.
-SIDE_BY_SIDE = tests/test_answers.py tests/test_project.py
+SIDE_BY_SIDE = $(patsubst %,tests/test_%.py,answers equal_marks book intake sandbox project)
 
 test: $(VENV)/.ready-test-$(TESTKEY)
 	@sh tests/system.sh
@@ -57,3 +60,6 @@ build: env
 
 check: env
 	@PATH="$(BIN):$$PATH" python -m course build --check $(NAMES)
+
+grade: env
+	@PATH="$(BIN):$$PATH" python -m course grade "$(NAME)" "$(FROM)" $(OPTIONS)

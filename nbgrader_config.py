@@ -4,6 +4,7 @@ JupyterLab reads this file when it is started in this folder (`make lab` does).
 """
 
 import os
+import sys
 
 c = get_config()  # noqa: F821
 
@@ -18,3 +19,9 @@ os.environ.setdefault("PYTHONWARNINGS", "ignore")
 # The exchange is for a class on one server. The folder must exist, with mode 777.
 if "NBGRADER_EXCHANGE" in os.environ:
     c.Exchange.root = os.environ["NBGRADER_EXCHANGE"]
+
+# Formgrader shows what students wrote in the instructor's own session: their Markdown must run nothing.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from course.grading.markdown import markdown2html  # noqa: E402
+
+c.HTMLExporter.filters = {"markdown2html": markdown2html}

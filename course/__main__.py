@@ -1,15 +1,18 @@
 """python -m course build [NAME ...] [--check] [--assignments]
+python -m course grade NAME FOLDER [--jobs N] [--dask tcp://...] [--due TIME] [--students FILE]
 python -m course benchmark --text FILE --nanogpt FOLDER [--seeds N] [--long]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 from . import benchmark, build
-from .errors import CourseError
+from .errors import ROOT, CourseError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     make.add_argument("names", nargs="*", metavar="NAME", help="01_attention; all where none is named")
     make.add_argument("--check", action="store_true", help="say what is stale; run and write nothing")
     make.add_argument("--assignments", action="store_true", help="leave the lessons, which take minutes")
+    _add_grade(commands)
     race = commands.add_parser("benchmark", help="lesson 3's recipe against nanoGPT's, on one core")
     race.add_argument("--text", type=Path, required=True, metavar="FILE", help="the text: tinyshakespeare")
     race.add_argument("--nanogpt", type=Path, required=True, metavar="FOLDER", help="a checkout of nanoGPT")
@@ -26,12 +30,62 @@ def main(arguments: list[str] | None = None) -> int:
     race.add_argument("--long", action="store_true", help="also ten times nanoGPT's time (25 minutes a seed)")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "grade":
+            return _grade(options)
         if options.command == "benchmark":
             return benchmark.main(options.text, options.nanogpt, options.seeds, options.long)
         return build.main(options.names, options.check, options.assignments)
     except CourseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _add_grade(commands: argparse._SubParsersAction) -> None:
+    marks = commands.add_parser("grade", help="submissions -> gradebook.db, feedback/ and marks/NAME.csv")
+    marks.add_argument("name", metavar="NAME", help="01_attention")
+    marks.add_argument(
+        "folder", type=Path, nargs="?", metavar="FOLDER", help="where the files lie; submitted/"
+    )
+    marks.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time; the cores")
+    marks.add_argument("--dask", metavar="ADDRESS", help="execute on this Dask scheduler's workers instead")
+    marks.add_argument("--due", type=_time, metavar="TIME", help="2026-12-01T23:59, or with +08:00 behind it")
+    marks.add_argument("--students", type=Path, metavar="FILE", help="the class, one name a line")
+    marks.add_argument(
+        "--course", type=Path, default=ROOT, metavar="FOLDER", help="holds solutions/; this one"
+    )
+    marks.add_argument("--no-sandbox", action="store_true", help="run students' code unprotected, as you")
+    marks.add_argument("--cell-seconds", type=float, default=30, metavar="S", help="for a cell, a call; 30")
+    marks.add_argument("--notebook-seconds", type=float, default=240, metavar="S", help="for a notebook; 240")
+    marks.add_argument("--memory", type=int, default=4096, metavar="MB", help="for a notebook; 4096")
+
+
+def _time(text: str) -> datetime:
+    """A time in UTC; one without an offset is this machine's."""
+    return datetime.fromisoformat(text).astimezone(timezone.utc).replace(tzinfo=None)
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from . import grade  # torch and nbgrader take seconds to load
+    from .grading.sandbox import Limits
+
+    limits = Limits(
+        cell_seconds=options.cell_seconds,
+        call_seconds=options.cell_seconds,
+        notebook_seconds=options.notebook_seconds,
+        memory=options.memory << 20,
+    )
+    chosen = grade.Options(
+        assignment=options.name,
+        folder=options.folder or options.course / "submitted",
+        root=options.course,
+        jobs=max(1, options.jobs),
+        dask=options.dask,
+        sandboxed=not options.no_sandbox,
+        due=options.due,
+        students=grade.read_students(options.students) if options.students else (),
+        limits=limits,
+    )
+    return grade.main(chosen)
 
 
 if __name__ == "__main__":

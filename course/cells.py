@@ -510,6 +510,7 @@ view 一条小河 学校的操场 一片树林 热闹的大街
 import contextlib
 import copy
 import inspect
+import math
 import numbers
 import sys
 
@@ -654,8 +655,12 @@ def _equal(got, want, tolerance):
         return same_kind and torch.allclose(got.double(), want.double(), tolerance, tolerance / 10, True)
     if isinstance(want, int | float):
         number = got.item() if isinstance(got, torch.Tensor) and got.numel() == 1 else got
+        if not isinstance(number, numbers.Real):
+            return False
+        if isinstance(want, float) and not math.isfinite(want):  # inf - inf is no number
+            return number == want or (number != number and want != want)
         margin = tolerance * (0.1 + abs(want)) if isinstance(want, float) else 0
-        return isinstance(number, numbers.Real) and bool(abs(number - want) <= margin)
+        return bool(abs(number - want) <= margin)
     if isinstance(want, dict):
         same_keys = isinstance(got, dict) and got.keys() == want.keys()
         return same_keys and all(_equal(got[key], want[key], tolerance) for key in want)

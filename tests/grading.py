@@ -41,6 +41,8 @@ from nbgrader.preprocessors import ClearSolutions
 from nbgrader.utils import determine_grade
 
 from course.build import EXERCISES, assignment_path, write
+from course.errors import ROOT
+from course.grading.marks import grade_id, is_test
 from course.sources import HIDDEN_MARKS, expand
 
 ANSWERS = Path(__file__).parent / "answers"
@@ -104,15 +106,6 @@ def solution(assignment: str) -> NotebookNode:
 def empty(assignment: str) -> NotebookNode:
     """What nbgrader grades when a learner hands in the release as it came."""
     return ClearSolutions().preprocess(solution(assignment), {})[0]
-
-
-def grade_id(cell: NotebookNode) -> str:
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
-
-
-def is_test(cell: NotebookNode) -> bool:
-    marks = cell.metadata.get("nbgrader", {})
-    return cell.cell_type == "code" and bool(marks.get("grade")) and not marks["solution"]
 
 
 def tasks(notebook: NotebookNode) -> dict[str, Task]:
@@ -312,15 +305,29 @@ def grade_with_nbgrader(
         handed_in = substitute(release, {name: task.source for name, task in tasks(notebook).items()})
         write(handed_in, assignment_path(f"submitted/{student}", assignment, root))
     _nbgrader(root, "autograde", assignment)
+    return _scores(assignment, root)
+
+
+def grade_with_course(assignment: str, submitted: Path, root: Path) -> dict[str, dict[str, float]]:
+    """The same with `python -m course grade`, in another empty folder."""
+    write(_solution(assignment), assignment_path("solutions", assignment, root))
+    command = [sys.executable, "-m", "course", "grade", assignment, str(submitted), "--course", str(root)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise RuntimeError(f"course grade fails:\n{done.stdout}{done.stderr}")
+    return _scores(assignment, root)
+
+
+def _scores(assignment: str, root: Path) -> dict[str, dict[str, float]]:
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
         return {
-            student: {
+            submission.student.id: {
                 grade.name: grade.auto_score
-                for book in gradebook.find_submission(assignment, student).notebooks
+                for book in submission.notebooks
                 for grade in book.grades
                 if grade.auto_score is not None
             }
-            for student in submissions
+            for submission in gradebook.find_assignment(assignment).submissions
         }
 
 

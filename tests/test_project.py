@@ -43,6 +43,7 @@ def test_format() -> None:
 def test_types(tmp_path: Path) -> None:
     """The tools, and the notebooks with the cells they carry; cells.py alone is no program."""
     programs = [path for path in (ROOT / "course").glob("*.py") if path.name != "cells.py"]
+    programs += (ROOT / "course" / "grading").glob("*.py")
     programs += (ROOT / "tests").glob("*.py")
     notebooks = tmp_path / "notebooks"  # pyproject.toml asks less of this package
     notebooks.mkdir()

@@ -1,0 +1,114 @@
+"""A mended notebook in, the same notebook with the outputs of its cells out."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable
+
+import nbformat
+from nbformat import NotebookNode
+
+from ..sources import HIDDEN_MARKS
+from .checker import Job, Result, Step
+from .marks import grade_id, is_answer, is_test
+from .sandbox import Limits, SandboxError, end
+from .warm import Warm
+
+PATIENCE = 60.0  # seconds that the tests may take besides the student's code
+
+
+class NotMarked(Exception):
+    """The submission could not be executed; the text is for the instructor."""
+
+
+def without_hidden(source: str) -> str:
+    """A test cell as students have it."""
+    lines, hidden = [], False
+    for line in source.splitlines():
+        hidden = hidden or HIDDEN_MARKS[0] in line
+        if not hidden:
+            lines.append(line)
+        hidden = hidden and HIDDEN_MARKS[1] not in line
+    return "\n".join(lines)
+
+
+def defined(source: str) -> list[str]:
+    """The names that a cell gives to functions, classes and values at its top level."""
+    names = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
+
+
+def make_job(notebook: NotebookNode, source: NotebookNode, limits: Limits, sandboxed: bool) -> Job:
+    """What is to be run: locked cells as the instructor wrote them, all others as they were handed in.
+
+    notebook: as mend.py leaves it. source: the instructor's version.
+    """
+    original, asked, names, given = {}, {}, [], []
+    for cell in source.cells:
+        if cell.cell_type != "code":
+            continue
+        name = grade_id(cell)
+        original[name] = cell
+        if is_answer(cell):
+            names += defined(cell.source)
+        elif is_test(cell):
+            asked[name] = tuple(names)
+        else:
+            given.append(cell.source)
+    steps = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        name = grade_id(cell)
+        if is_test(cell):
+            test = original[name]
+            most = float(test.metadata["nbgrader"]["points"])
+            steps.append(Step(without_hidden(test.source), test.source, asked[name], most))
+        elif name in original and not is_answer(cell):
+            steps.append(Step(original[name].source))
+        else:
+            steps.append(Step(cell.source))
+    return Job(steps, given, limits, sandboxed)
+
+
+def execute(warm: Warm, job: Job) -> Result:
+    """Run a job in a process of its own; an end is put to it where it takes too long.
+
+    Raises:
+        NotMarked: it could not be run to its end. SandboxError: there is no sandbox on this machine.
+    """
+    pid, connection = warm.checker()
+    try:
+        connection.send(job)
+        if not connection.poll(job.limits.notebook_seconds + PATIENCE):
+            raise NotMarked("the tests did not come to an end with what this notebook's functions return")
+        result = connection.recv()
+    except (EOFError, OSError) as error:
+        raise NotMarked("the tests' process ended before they did") from error
+    finally:
+        end(pid)
+        connection.close()
+    if isinstance(result, SandboxError):
+        raise result
+    return result
+
+
+def with_outputs(notebook: NotebookNode, result: Result) -> NotebookNode:
+    """The notebook with the outputs of its code cells, each of which is marked as run."""
+    notebook = copy.deepcopy(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell, outputs in zip(code, result.outputs, strict=True):
+        cell.outputs = [nbformat.from_dict(output) for output in outputs]
+        cell.execution_count = None
+        cell.metadata["course"] = {"ran": True}
+    return notebook
+
+
+Executor = Callable[[Job], Result]

@@ -1,0 +1,271 @@
+"""A process that has loaded torch, IPython and this package, and forks a copy of itself when asked.
+
+Importing torch takes more than a second, forking a few milliseconds. The process never sees a submission
+or a test: its copies get theirs through a socket of their own, after the fork.
+
+Linux and macOS only: elsewhere a process cannot be forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import site
+import socket
+import subprocess
+import sys
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from . import sandbox
+from .sandbox import Limits
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHECKER_MEMORY = 2 << 30  # bytes
+
+
+class WarmEnded(Exception):
+    """The warm process is gone; a new one has to be started."""
+
+
+class Warm:
+    """The warm process, for those who need copies of it. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._mine, theirs = socket.socketpair()
+        self._lock = threading.Lock()
+        environment = {
+            "PATH": _path(),
+            # Nobody can put modules there, as they could in a folder of /tmp.
+            "HOME": "/nonexistent",
+            "USER": "student",
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "MPLBACKEND": "agg",
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+        }
+        if site.ENABLE_USER_SITE:
+            environment["PYTHONUSERBASE"] = site.getuserbase()
+        else:
+            environment["PYTHONNOUSERSITE"] = "1"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "course.grading.warm", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                cwd=ROOT,  # where `-m` looks; a variable could be read by whoever is forked
+                env=environment,
+            )
+
+    def __enter__(self) -> Warm:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._mine.close()  # it ends when nobody can ask any more
+        self._process.wait()
+
+    def checker(self) -> tuple[sandbox.Process, Connection]:
+        """A copy that runs checker.main: its process, and a connection to it."""
+        mine, theirs = socket.socketpair()
+        with theirs, self._lock:
+            pid = ask(self._mine, {"role": "checker"}, theirs)
+        return sandbox.Process(pid), Connection(mine.detach())
+
+
+def _path() -> str:
+    """Where programs are; with bubblewrap's folder, which may be another one."""
+    found = [os.path.dirname(shutil.which("bwrap") or "")]
+    return os.pathsep.join(
+        folder for folder in dict.fromkeys([*os.defpath.split(os.pathsep), *found]) if folder
+    )
+
+
+def ask(control: socket.socket, request: dict[str, Any], channel: socket.socket) -> int:
+    """Ask for a copy that talks through `channel`; its process number."""
+    try:
+        socket.send_fds(control, [json.dumps(request).encode()], [channel.fileno()])
+        answer = control.recv(1 << 12)
+    except ConnectionError:
+        answer = b""
+    if not answer:
+        raise WarmEnded("the warm process has ended")
+    told = json.loads(answer)
+    if "error" in told:
+        raise OSError(told["error"])
+    return int(told["pid"])
+
+
+def start_student(
+    control: socket.socket, place: sandbox.Sandbox | sandbox.NoSandbox
+) -> tuple[int, socket.socket]:
+    """A copy that runs a student's cells in that place: its process number, and a socket to it.
+
+    Raises:
+        SandboxError: it cannot get in.
+    """
+    mine, theirs = socket.socketpair()
+    request = {"role": "student", "pid": place.pid, "limits": place.limits.__dict__}
+    if isinstance(place, sandbox.NoSandbox):
+        request["folder"] = place.folder
+    try:
+        with theirs:
+            ask(control, request, theirs)
+    except (OSError, WarmEnded) as error:
+        raise sandbox.SandboxError(f"no process can be started: {error}") from error
+    mine.settimeout(30)
+    with contextlib.suppress(OSError):
+        said = mine.recv(16)  # its number, or why there is none; nothing of the student's has run yet
+        if said.strip().isdigit():
+            mine.settimeout(None)
+            return int(said), mine
+        raise sandbox.SandboxError((said + mine.recv(1 << 12)).decode(errors="replace") or "it ended at once")
+    raise sandbox.SandboxError("it does not start")
+
+
+# --- In the warm process ------------------------------------------------------------------------
+
+
+def main(control: socket.socket) -> None:
+    """Serve until nobody can ask any more."""
+    import torch
+    import torch.fx.experimental.symbolic_shapes  # the first backward() would load it, for half a second
+
+    from . import checker, student
+
+    os.chdir("/")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the one who asks
+    torch.set_num_threads(1)  # a copy of a process with more threads would lack them
+    torch.ones(2, 2).softmax(-1) @ torch.ones(2, 2)
+    shell = student.make_shell()
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries its children
+    controls = [control]
+    while controls:
+        for asking in select.select(controls, [], [])[0]:
+            request, received = _receive(asking)
+            if request is None:
+                controls.remove(asking)
+                asking.close()
+                continue
+            with received, contextlib.suppress(ConnectionError):  # nobody waits for it any more
+                kept, new = socket.socketpair()
+                try:
+                    pid = os.fork()
+                except OSError as error:  # no memory, or too many processes: later there may be room
+                    kept.close()
+                    new.close()
+                    asking.send(json.dumps({"error": str(error)}).encode())
+                    continue
+                if pid == 0:
+                    _become(request, received, new, shell, checker, student)
+                new.close()
+                if request["role"] == "checker":
+                    controls.append(kept)
+                else:
+                    kept.close()
+                asking.send(json.dumps({"pid": pid}).encode())
+
+
+def _receive(control: socket.socket) -> tuple[dict[str, Any] | None, socket.socket]:
+    try:
+        text, descriptors, _, _ = socket.recv_fds(control, 1 << 14, 1)
+    except OSError:
+        text, descriptors = b"", []
+    if not text:
+        return None, control
+    return json.loads(text), socket.socket(fileno=descriptors[0])
+
+
+def _become(
+    request: dict[str, Any],
+    channel: socket.socket,
+    control: socket.socket,
+    shell: Any,
+    checker: Any,
+    student: Any,
+) -> None:
+    """What a copy does; it never returns."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if request["role"] == "checker":
+            _close_all_but([channel.fileno(), control.fileno()])
+            _reseed()
+            # What a student's functions return ends up here, so this process must not eat all memory either.
+            sandbox.limit_memory(CHECKER_MEMORY)
+            checker.main(Connection(channel.detach()), control)
+        else:
+            _close_all_but([channel.fileno()])
+            _be_student(request, channel, shell, student)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _be_student(request: dict[str, Any], channel: socket.socket, shell: Any, student: Any) -> None:
+    limits = Limits(**request["limits"])
+    sandbox.first_to_go()
+    try:
+        if request["pid"] is None:
+            os.setsid()
+            os.chdir(request["folder"])
+            channel.send(b"%-16d" % os.getpid())
+        else:
+            sandbox.enter(request["pid"])
+            pid = os.fork()
+            if pid:
+                # Outside: say the number that is valid outside, and wait.
+                channel.send(b"%-16d" % pid)
+                channel.close()
+                os.waitpid(pid, 0)
+                return
+            os.setsid()
+            sandbox.give_up_rights()
+    except OSError as error:
+        channel.send(f"it cannot be entered: {error}".encode())
+        return
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(quiet, descriptor)
+    _close_all_but([channel.fileno()])
+    sandbox.limit(limits)
+    _reseed()
+    # Where the checker has been killed, nobody else puts an end to a loop.
+    signal.alarm(int(limits.notebook_seconds) + 120)
+    home = os.path.join(os.getcwd(), "home")
+    os.environ.update(HOME=home, MPLCONFIGDIR=os.path.join(home, "matplotlib"))
+    sys.argv[:] = [""]
+    sys.path[:] = ["", *(path for path in sys.path if path not in ("", str(ROOT)))]
+    student.Student(shell, channel).serve()
+
+
+def _reseed() -> None:
+    """A copy inherits the state of the generators; no two may draw the same numbers."""
+    import numpy
+    import torch
+
+    random.seed()
+    numpy.random.seed()
+    torch.seed()
+
+
+def _close_all_but(kept: list[int]) -> None:
+    kept = sorted({0, 1, 2, *kept})
+    for low, high in zip(kept, [*kept[1:], 1 << 16], strict=True):
+        os.closerange(low + 1, high)
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
