@@ -38,18 +38,28 @@ def main(arguments: list[str] | None = None) -> int:
     except CourseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; what was done before stays, and the same command does the rest", file=sys.stderr)
+        return 130
 
 
 def _add_grade(commands: argparse._SubParsersAction) -> None:
     marks = commands.add_parser("grade", help="submissions -> gradebook.db, feedback/ and marks/NAME.csv")
     marks.add_argument("name", metavar="NAME", help="01_attention")
     marks.add_argument(
-        "folder", type=Path, nargs="?", metavar="FOLDER", help="where the files lie; submitted/"
+        "folder", type=Path, nargs="?", metavar="FOLDER", help="where the files lie; submitted/ if not named"
     )
-    marks.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="at a time; the cores")
+    marks.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="so many at a time; as many as cores"
+    )
     marks.add_argument("--dask", metavar="ADDRESS", help="execute on this Dask scheduler's workers instead")
     marks.add_argument("--due", type=_time, metavar="TIME", help="2026-12-01T23:59, or with +08:00 behind it")
-    marks.add_argument("--students", type=Path, metavar="FILE", help="the class, one name a line")
+    marks.add_argument(
+        "--students",
+        type=Path,
+        metavar="FILE",
+        help="the class, a name a line; or a .csv",
+    )
     marks.add_argument(
         "--course", type=Path, default=ROOT, metavar="FOLDER", help="holds solutions/; this one"
     )
@@ -61,7 +71,10 @@ def _add_grade(commands: argparse._SubParsersAction) -> None:
 
 def _time(text: str) -> datetime:
     """A time in UTC; one without an offset is this machine's."""
-    return datetime.fromisoformat(text).astimezone(timezone.utc).replace(tzinfo=None)
+    try:
+        return datetime.fromisoformat(text).astimezone(timezone.utc).replace(tzinfo=None)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 2026-12-01T23:59") from error
 
 
 def _grade(options: argparse.Namespace) -> int:

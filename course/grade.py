@@ -7,6 +7,7 @@ given to nbgrader (grading/book.py), here and one after the other.
 
 from __future__ import annotations
 
+import csv
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from .grading.book import Book, Marks
 from .grading.checker import Result
 from .grading.execute import NotMarked, make_job, with_outputs
 from .grading.intake import Submission
-from .grading.marks import grade_id
+from .grading.marks import grade_id, is_answer
 from .grading.mend import Mended, Unusable, mend
 from .grading.sandbox import Limits
 from .grading.table import FAILED, GRADED, NOTHING, PERSON, Row
@@ -69,6 +70,7 @@ def grade(options: Options) -> tuple[list[Row], dict[str, float]]:
     Raises:
         CourseError: no such assignment or folder; no sandbox, and none was waived; no Dask scheduler.
     """
+    _check(options)
     book = Book(options.root, options.assignment, options.due)
     submissions = intake.collect(options.folder, options.assignment, book.notebook)
     with _pool(options) as place:
@@ -84,6 +86,17 @@ def grade(options: Options) -> tuple[list[Row], dict[str, float]]:
         rows[student] = _absent(student, book.marks(student))
     tasks = {task.name: task.most for task in book.tasks}
     return [rows[student] for student in sorted(rows)], tasks
+
+
+def _check(options: Options) -> None:
+    """Slips that would end in a strange error, or in strange students."""
+    solutions = options.root / "solutions"
+    there = sorted(path.name for path in solutions.glob("*") if path.is_dir())
+    if options.assignment not in there:
+        reason = f"there is no assignment {options.assignment!r}; there are {', '.join(there) or 'none'}"
+        raise CourseError(solutions, reason)
+    if options.folder.resolve() in (solutions.resolve(), (options.root / "exercises").resolve()):
+        raise CourseError(options.folder, "it holds the course's own notebooks, not what students handed in")
 
 
 def _pool(options: Options) -> pool.Here | pool.OnDask:
@@ -142,18 +155,41 @@ class _Grader:
             return self._failed(submission, f"nbgrader could not take it: {error}")
         assert marks is not None  # it was recorded
         doubts = [*mended.doubts, *outcome.remarks]
-        return _row(submission, marks, doubts, mended.notes)
+        return _row(submission, marks, doubts, _remarks(executed, self.book.release), mended.notes)
 
     def _failed(self, submission: Submission, why: str) -> Row:
-        if self.book.marks(submission.student) is not None:
+        if self.book.marks(submission.student) is None:
+            self.book.refuse(submission.student, why)
+        else:
             why += " (The gradebook keeps the marks of an earlier file.)"
         return Row(submission.student, FAILED, why, file=submission.origin)
 
 
-def _row(submission: Submission, marks: Marks, doubts: Sequence[str], notes: Sequence[str]) -> Row:
+def _remarks(executed: NotebookNode, release: NotebookNode) -> list[str]:
+    """What explains few points at a glance: nothing was answered, or a cell of an answer does not run."""
+    empty = {grade_id(cell): cell.source for cell in release.cells}
+    answers = [cell for cell in executed.cells if is_answer(cell)]
+    if all(cell.source == empty.get(grade_id(cell)) for cell in answers):
+        return ["no task was answered in code"]
+    return [
+        f"{grade_id(cell)}: its cell stops with {output.ename}"
+        for cell in answers
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+
+
+def _row(
+    submission: Submission,
+    marks: Marks,
+    doubts: Sequence[str],
+    remarks: Sequence[str],
+    notes: Sequence[str],
+) -> Row:
+    """doubts: what a person has to look at; remarks: what need not."""
     waiting = [f"to be marked by hand: {', '.join(marks.waiting)}"] if marks.waiting else []
-    reason = "; ".join([*waiting, *doubts])
-    status = PERSON if reason else GRADED
+    status = PERSON if waiting or doubts else GRADED
+    reason = "; ".join([*waiting, *doubts, *remarks])
     late = _late(marks.late) if marks.late else ""
     return Row(submission.student, status, reason, marks.points, late, notes, submission.origin, marks.total)
 
@@ -162,8 +198,8 @@ def _absent(student: str, marks: Marks | None) -> Row:
     """The row of a student of whom this folder has nothing; what was marked before still counts."""
     if marks is None:
         return Row(student, NOTHING)
-    before = Submission(student, "", Path())
-    return _row(before, marks, ["not in this folder; these are the marks of an earlier one"], [])
+    remark = "not in this folder; these are the marks of an earlier one"
+    return _row(Submission(student, "", Path()), marks, [], [remark], [])
 
 
 def _late(time: timedelta) -> str:
@@ -191,17 +227,22 @@ def _other_assignments(options: Options) -> dict[str, set[str]]:
 
 
 def read_students(path: Path) -> list[str]:
-    """The class: a student's name in each line, or in the first column of a CSV file.
+    """The class: a student's name in each line, or in the first column of a .csv file.
 
     Raises:
         CourseError: no such file, or no name in it.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(path, f"the list of students cannot be read: {error}") from error
-    names = [line.split(",")[0].strip().strip('"') for line in lines]
-    names = [name for name in names if name and name.lower() not in ("id", "student", "student_id")]
+    except OSError as error:
+        raise CourseError(path, f"the list of students cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CourseError(path, "the list of students is not in UTF-8; save it as UTF-8") from error
+    if path.suffix.lower() == ".csv":
+        lines = [row[0] for row in csv.reader(lines) if row]
+    names = [line.strip() for line in lines]
+    heads = ("id", "student", "student_id")
+    names = [intake.safe_name(name) for name in names if name and name.lower() not in heads]
     if not names:
         raise CourseError(path, "no student in it; write one name in each line")
     return names

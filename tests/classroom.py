@@ -130,7 +130,7 @@ def _honest() -> list[Pupil]:
         Pupil("李雷", exchange("李雷", honest())),
         Pupil("absent", {}, NOTHING),
         Pupil("emptyhands", {f"emptyhands/{NAME}/.keep": b""}, NOTHING),
-        Pupil("untouched", exchange("untouched", release()), lost=POINTS),
+        Pupil("untouched", exchange("untouched", release()), lost=POINTS, reason="no task"),
         Pupil("wrong", exchange("wrong", cost("return {'full': 1, 'step': 1, 'scores': 1, 'cache': 1}")),
               lost=NO_COST),
         Pupil("partial", exchange("partial", honest(causal_mask=(
@@ -197,6 +197,8 @@ def _unlucky() -> list[Pupil]:
         Pupil("longline", exchange("longline", long_line)),
         Pupil("torchpy", torch_py),
         Pupil("helper", exchange("helper", helper)),
+        Pupil("syntax", exchange("syntax", honest(attention_cost="def attention_cost(:")), lost=NO_COST,
+              reason="attention_cost: its cell stops with SyntaxError"),
         Pupil("asking", exchange("asking", asking)),
         Pupil("picture", exchange("picture", picture)),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import os
 import re
@@ -12,18 +13,23 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import classroom
+import nbformat
 import psutil
 import pytest
 from classroom import HONEST, NAME, POINTS, Pupil
+from grading import solution
 from nbgrader.api import Gradebook
 
 from course import grade
 from course.build import ROOT, assignment_path
 from course.errors import CourseError
 from course.grading import book, pool, sandbox
+from course.grading.execute import make_job
 from course.grading.sandbox import Limits
 from course.grading.table import FAILED, GRADED, NOTHING, Row
 
@@ -147,10 +153,12 @@ def test_feedback(graded: Class) -> None:
     assert hidden in assignment_path("solutions", NAME).read_text(encoding="utf-8")
     for pupil in graded.pupils:
         page = graded.root / "feedback" / pupil.name / NAME / "attention.html"
-        assert page.is_file() == (pupil.total is not None), pupil.name
-        if pupil.total is None:
+        assert page.is_file() == (pupil.status != NOTHING), pupil.name
+        if pupil.status == NOTHING:
             continue
         text = page.read_text(encoding="utf-8")
+        if pupil.status == FAILED:
+            assert graded.rows[pupil.name]["reason"] in unescape(text)
         assert hidden not in text and "HIDDEN TESTS" not in text.replace("'HIDDEN' in x", ""), pupil.name
         assert not re.search(r"""(?:src|href)=["']?https?:[^"'>]+\.(?:js|css|woff)""", text), pupil.name
         assert "<script>LEAK" not in text
@@ -170,8 +178,6 @@ def test_nothing_leaked(graded: Class) -> None:
 
 
 def _outputs(text: str) -> str:
-    import nbformat
-
     notebook = nbformat.reads(text, as_version=4)
     return "".join(str(cell.get("outputs", "")) for cell in notebook.cells)
 
@@ -257,7 +263,11 @@ def test_one_after_the_other_and_again(few) -> None:
     late = {row.student: row for row in grade.grade(options)[0]}
     assert set(late) == {row["student"] for row in wanted} - {"badjson"}
     assert (late["alone"].total, late["wrote"].total) == (HONEST, HONEST + 1.5)
-    assert "earlier" in late["alone"].reason and "earlier" not in late["wrong"].reason
+    assert (
+        late["alone"].status == GRADED
+        and "earlier" in late["alone"].reason
+        and "earlier" not in late["wrong"].reason
+    )
 
 
 def test_on_dask_with_a_worker_killed(few, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,9 +305,10 @@ def test_on_dask_with_a_worker_killed(few, monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_scheduler(few, monkeypatch: pytest.MonkeyPatch) -> None:
     root, folder, _ = few
     monkeypatch.setattr(pool, "PATIENCE", 1.0)
-    options = grade.Options(NAME, folder, root, dask="tcp://127.0.0.1:9", limits=LIMITS)
-    with pytest.raises(CourseError, match="tcp://127.0.0.1:9"):
-        grade.grade(options)
+    options = grade.Options(NAME, folder, root, limits=LIMITS)
+    for address in ("tcp://127.0.0.1:9", "nonsense"):
+        with pytest.raises(CourseError, match=address):
+            grade.grade(dataclasses.replace(options, dask=address))
 
 
 # --- Without a sandbox ------------------------------------------------------------------------
@@ -335,7 +346,9 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
     root, empty = course_folder(tmp_path), tmp_path / "empty"
     empty.mkdir()
     for name, folder, words in (
-        ("07_no_such", empty, "07_no_such"),
+        ("07_no_such", empty, "07_no_such.*01_attention"),
+        (NAME, root / "solutions", "own notebooks"),
+        (NAME, root / "solutions" / NAME / classroom.FILE, "is a file"),
         (NAME, tmp_path / "nowhere", "nowhere"),
         (NAME, empty, "ipynb"),
     ):
@@ -343,10 +356,48 @@ def test_wrong_names_are_told(tmp_path: Path) -> None:
             grade.grade(grade.Options(name, folder, root, sandboxed=False))
 
 
+def test_what_runs_is_the_students_but_for_locked_cells() -> None:
+    source = solution(NAME)
+    source.cells.insert(3, nbformat.v4.new_code_cell("given = 1"))
+    notebook = classroom.with_cell("mine = 2")
+    classroom.cell(notebook, "imports").source = "import nothing"
+    job = make_job(notebook, source, LIMITS, sandboxed=True)
+    run = [step.source for step in job.steps]
+    assert "mine = 2" in run and "given = 1" not in run
+    assert "import nothing" not in run and classroom.cell(source, "imports").source in run
+    assert "given = 1" in job.given
+    assert not any("HIDDEN" in text for text in run)
+
+
+def test_stopped_half_way(tmp_path: Path) -> None:
+    """Ctrl-C: it ends soon, with a sentence, and leaves no process behind."""
+    root = course_folder(tmp_path)
+    sleeper = classroom.with_cell("import time\ntime.sleep(1e9)")
+    hand_in([Pupil("asleep", classroom.exchange("asleep", sleeper))], root / "handed in")
+    command = [sys.executable, "-m", "course", "grade", NAME, str(root / "handed in"), "--course", str(root)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    running = psutil.Process(process.pid)
+    wait_for(lambda: any("bwrap" in _line(child) for child in running.children(recursive=True)))
+    children = running.children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped" in errors and "Traceback" not in errors
+    wait_for(lambda: not [child for child in children if child.is_running() and _line(child)])
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_read_students(tmp_path: Path) -> None:
     path = tmp_path / "class.csv"
-    path.write_text('id,first_name\n"ann",Ann\n\nbob,Bob\n', encoding="utf-8")
-    assert grade.read_students(path) == ["ann", "bob"]
+    path.write_text('id,first_name\n"ann",Ann\n\nbob,Bob\nAnn Lee\n', encoding="utf-8")
+    # As intake.py names the student of "Ann Lee.ipynb".
+    assert grade.read_students(path) == ["ann", "bob", "Ann_Lee"]
     path.write_text("\n")
     with pytest.raises(CourseError, match="no student"):
         grade.read_students(path)

@@ -567,9 +567,9 @@ def test_a_wrong_file_exported_by_canvas_is_not_lost(tmp_path: Path) -> None:
 
 
 def test_long_names_are_cut() -> None:
-    assert len(intake._safe("x" * 300)) == 80 and len(intake._safe("𠀀" * 300).encode()) <= 200
-    assert intake._safe("  ..-Zoë!  Ng. ") == "Zoë_Ng"
-    assert intake._safe("Zoe\u0308") == "Zoë" and intake._safe("...") == "_"
+    assert len(intake.safe_name("x" * 300)) == 80 and len(intake.safe_name("𠀀" * 300).encode()) <= 200
+    assert intake.safe_name("  ..-Zoë!  Ng. ") == "Zoë_Ng"
+    assert intake.safe_name("Zoe\u0308") == "Zoë" and intake.safe_name("...") == "_"
 
 
 def test_the_time_of_a_file(tmp_path: Path) -> None:

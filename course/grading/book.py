@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import html
 import logging
 import os
 import re
@@ -397,6 +398,19 @@ class Book:
         part = page.with_suffix(".part")
         part.write_text(text, encoding="utf-8")
         os.replace(part, page)
+        return page
+
+    def refuse(self, student: str, reason: str) -> Path:
+        """Write a page that says why nothing was graded, where the feedback would be; its path."""
+        page = self._folder("feedback", student) / f"{self.notebook}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        head = f"{html.escape(self.assignment)}: not graded"
+        page.write_text(
+            f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>{head}</title></head><body>"
+            f"<h1>{head}</h1><p>Student: {html.escape(student)}</p>"
+            f"<p>{html.escape(reason)}</p></body></html>",
+            encoding="utf-8",
+        )
         return page
 
     def students(self) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable
+import threading
+import time
 
 import nbformat
 from nbformat import NotebookNode
@@ -55,7 +56,8 @@ def make_job(notebook: NotebookNode, source: NotebookNode, limits: Limits, sandb
         if cell.cell_type != "code":
             continue
         name = grade_id(cell)
-        original[name] = cell
+        if name:
+            original[name] = cell
         if is_answer(cell):
             names += defined(cell.source)
         elif is_test(cell):
@@ -78,22 +80,26 @@ def make_job(notebook: NotebookNode, source: NotebookNode, limits: Limits, sandb
     return Job(steps, given, limits, sandboxed)
 
 
-def execute(warm: Warm, job: Job) -> Result:
-    """Run a job in a process of its own; an end is put to it where it takes too long.
+def execute(warm: Warm, job: Job, stop: threading.Event | None = None) -> Result:
+    """Run a job in a process of its own; an end is put to it where it takes too long, or at `stop`.
 
     Raises:
         NotMarked: it could not be run to its end. SandboxError: there is no sandbox on this machine.
     """
-    pid, connection = warm.checker()
+    process, connection = warm.checker()
+    last = time.monotonic() + job.limits.notebook_seconds + PATIENCE
     try:
         connection.send(job)
-        if not connection.poll(job.limits.notebook_seconds + PATIENCE):
-            raise NotMarked("the tests did not come to an end with what this notebook's functions return")
+        while not connection.poll(0.2):
+            if stop is not None and stop.is_set():
+                raise NotMarked("it was stopped from outside")
+            if time.monotonic() > last:
+                raise NotMarked("the tests did not come to an end with what this notebook's functions return")
         result = connection.recv()
     except (EOFError, OSError) as error:
         raise NotMarked("the tests' process ended before they did") from error
     finally:
-        end(pid)
+        end(process)
         connection.close()
     if isinstance(result, SandboxError):
         raise result
@@ -109,6 +115,3 @@ def with_outputs(notebook: NotebookNode, result: Result) -> NotebookNode:
         cell.execution_count = None
         cell.metadata["course"] = {"ran": True}
     return notebook
-
-
-Executor = Callable[[Job], Result]

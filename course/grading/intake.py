@@ -97,7 +97,10 @@ def collect(folder: Path, assignment: str, notebook: str) -> list[Submission]:
     """
     layouts = LAYOUTS.format(assignment=assignment, notebook=notebook)
     if not folder.is_dir():
-        raise CourseError(folder, f"there is no such folder; {layouts}")
+        wrong = (
+            "it is a file; name the folder that it lies in" if folder.exists() else "there is no such folder"
+        )
+        raise CourseError(folder, f"{wrong}; {layouts}")
     try:
         files = list(_walk(folder, ()))
     except OSError as error:
@@ -283,10 +286,10 @@ def _unsafe(info: zipfile.ZipInfo, parts: list[str]) -> str:
 
 
 def _date(info: zipfile.ZipInfo) -> datetime | None:
-    """A zip has no time zone; what it says is taken for UTC."""
+    """A zip has no time zone; what it says is taken for this machine's time."""
     try:
-        return datetime(*info.date_time)
-    except ValueError:
+        return datetime(*info.date_time).astimezone(timezone.utc).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):
         return None
 
 
@@ -387,7 +390,7 @@ def _student(stem: str, assignment: str, notebook: str) -> str:
     return stem
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """The name as a folder and in nbgrader's patterns: letters, digits and .-_@+ only."""
     name = unicodedata.normalize("NFC", name)
     kept = "".join(
@@ -448,7 +451,7 @@ def _loose(files: list[_File]) -> list[_File]:
 
 
 def _submission(unit: _Unit, file: _File, when: datetime | None, problem: str = "") -> Submission:
-    return Submission(_safe(unit.student), file.origin, file.path, file.member, when, problem)
+    return Submission(safe_name(unit.student), file.origin, file.path, file.member, when, problem)
 
 
 def _no_notebook(files: list[_File]) -> str:
@@ -474,10 +477,8 @@ def _one(several: list[Submission]) -> Submission:
     if _same(several):
         return first
     origins = " and ".join(one.origin for one in several)
-    return replace(
-        first,
-        problem=f"There is more than one submission for this student: {origins}. Only one can be graded.",
-    )
+    problem = f"There is more than one submission for this student: {origins}. Only one can be graded: "
+    return replace(first, problem=problem + "say which one counts.")
 
 
 def _same(several: list[Submission]) -> bool:

@@ -23,16 +23,18 @@ class Here:
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
         self._threads = ThreadPoolExecutor(jobs)
+        self._stop = threading.Event()
 
     def __enter__(self) -> Here:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._stop.set()  # after an error or Ctrl-C nobody wants what is still under way
         self._threads.shutdown(cancel_futures=True)
         close_warm()
 
     def submit(self, job: Job) -> Future[Result]:
-        return self._threads.submit(execute_here, job)
+        return self._threads.submit(execute_here, job, self._stop)
 
     def results(self, futures: Iterable[Any]) -> Iterator[Any]:
         """Those that are done, waiting for one at least."""
@@ -55,7 +57,7 @@ class OnDask:
         try:
             self._client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
             self._client.wait_for_workers(1, timeout=PATIENCE)
-        except (OSError, TimeoutError) as error:
+        except Exception as error:  # an address that is none gives errors of many kinds
             raise NotReady(f"no Dask scheduler with a worker answers at {address}: {error}") from error
         told = self._client.run(sandbox.missing) if sandboxed else {}
         for worker, why in told.items():
@@ -121,12 +123,12 @@ _lock = threading.Lock()
 _warm: Warm | None = None
 
 
-def execute_here(job: Job) -> Result:
+def execute_here(job: Job, stop: threading.Event | None = None) -> Result:
     """Run a job with this process's warm process, which is started when first needed, or again."""
     for attempt in range(2):
         warm = _get_warm()
         try:
-            return execute(warm, job)
+            return execute(warm, job, stop)
         except WarmEnded:
             _forget(warm)
             if attempt:

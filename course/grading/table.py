@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -68,21 +69,32 @@ def as_text(rows: Sequence[Row], tasks: Mapping[str, float], width: int = 100) -
         points = [_number((row.points or {}).get(name)) for name in tasks]
         line = [row.student, row.status, _number(row.total), *points]
         lines.append(line + ([row.late] if "late" in heads else []))
-    widths = [max(len(line[at]) for line in [heads, *lines]) for at in range(len(heads))]
+    widths = [max(_width(line[at]) for line in [heads, *lines]) for at in range(len(heads))]
     if sum(widths) + 2 * len(widths) > width:  # tasks by number, named below
         numbers = [str(at) for at in range(1, len(tasks) + 1)]
         heads[3 : 3 + len(tasks)] = numbers
-        widths = [max(len(line[at]) for line in [heads, *lines]) for at in range(len(heads))]
+        widths = [max(_width(line[at]) for line in [heads, *lines]) for at in range(len(heads))]
     shown = [heads, ["-" * size for size in widths], *lines]
     text = "\n".join(
-        "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (size - _width(cell)) for cell, size in zip(line, widths, strict=True)
+        ).rstrip()
         for line in shown
     )
     if heads[3:4] == ["1"]:
         text += "\n\ntasks: " + ", ".join(f"{at} {name}" for at, name in enumerate(tasks, 1))
     told = [f"{row.student}: {row.status}: {row.reason}" for row in rows if row.reason]
-    told += [f"{row.student}: mended: {' '.join(row.mended)}" for row in rows if row.mended]
+    told += [f"{row.student}: mended: {_first(row.mended)}" for row in rows if row.mended]
     return text + ("\n\n" + "\n".join(told) if told else "")
+
+
+def _first(notes: Sequence[str]) -> str:
+    return notes[0] + (f" ({len(notes) - 1} more in the CSV)" if len(notes) > 1 else "")
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: a Chinese character takes two."""
+    return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
 
 
 def summary(rows: Sequence[Row]) -> str:
