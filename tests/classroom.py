@@ -280,7 +280,11 @@ def _cheating(gradebook: Path, hidden: Path) -> list[Pupil]:
         if one.metadata.get("nbgrader", {}).get("grade"):
             result = nbformat.v4.new_output("execute_result", {"text/plain": "3.0"}, execution_count=1)
             one.outputs = [result] if one.cell_type == "code" else []
-    reads = f"print('LEAK', open({str(hidden)!r}).read())"
+    places = [str(hidden), str(assignment_path("solutions", NAME)), "/etc/passwd"]
+    reads = (
+        f"for path in {places!r}:\n    try:\n        print('LEAK', open(path).read())\n"
+        "    except OSError as error:\n        print(error)"
+    )
     writes = (
         f"import sqlite3\nbase = sqlite3.connect({str(gradebook)!r})\n"
         "base.execute('UPDATE grade SET auto_score = 10')\nbase.commit()"
