@@ -7,7 +7,6 @@ next, and puts nothing in place before the whole of it has been made.
 from __future__ import annotations
 
 import base64
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from nbformat import NotebookNode
 
 from . import readme
 from .errors import ROOT, CourseError, relative
+from .files import write_whole
 from .run import FAILURES, execute, faults, headline
 from .sources import HIDDEN_MARKS, SOLUTION_MARKS, cell_label, expand
 
@@ -44,10 +44,7 @@ def assignment_path(folder: str, name: str, root: Path | None = None) -> Path:
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write whole or not at all."""
     nbformat.validate(notebook)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(as_text(notebook), encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, as_text(notebook))
 
 
 def as_text(notebook: NotebookNode) -> str:

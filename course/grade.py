@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from .errors import ROOT, CourseError, relative
+from .files import write_whole
 from .grading import intake, pool, sandbox, table
 from .grading.book import Book, Marks
 from .grading.checker import Result
@@ -55,10 +56,7 @@ def main(options: Options) -> int:
     """Grade, write the table and print it."""
     rows, tasks = grade(options)
     path = options.root / "marks" / f"{options.assignment}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(table.as_csv(rows, tasks), encoding="utf-8-sig")  # so that Excel reads names right
-    part.replace(path)
+    write_whole(path, table.as_csv(rows, tasks), encoding="utf-8-sig")  # so that Excel reads names right
     print(table.as_text(rows, tasks, shutil.get_terminal_size().columns))
     print(f"\n{table.summary(rows)}\nThe table: {relative(path)}")
     return 0
@@ -125,7 +123,8 @@ class _Grader:
         """(submission, job) for each that can be run; a row at once for each that cannot."""
         for submission in submissions:
             try:
-                mended = self._look_at(submission)
+                data = intake.read(submission)
+                mended = mend(data, self.book.source, self.book.release, self.others)
             except Unusable as error:
                 rows[submission.student] = self._failed(submission, str(error))
                 bar.update()
@@ -133,11 +132,6 @@ class _Grader:
             self.mended[submission.student] = mended
             limits, sandboxed = self.options.limits, self.options.sandboxed
             yield submission, make_job(mended.notebook, self.book.source, limits, sandboxed)
-
-    def _look_at(self, submission: Submission) -> Mended:
-        if submission.problem:
-            raise Unusable(submission.problem)
-        return mend(intake.read(submission), self.book.source, self.book.release, self.others)
 
     def finish(self, submission: Submission, outcome: Result | NotMarked) -> Row:
         """Give what came out to nbgrader; the student's row."""

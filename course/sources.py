@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Container
 from pathlib import Path
 
 import jupytext
@@ -195,12 +196,17 @@ def _carried(key: str, path: Path, label: str) -> str:
 
 def _cell_id(grade_id: str | None, text: str, used: set[str]) -> str:
     """The grade_id, or a hash of the text; a number behind it where the text stands twice."""
-    base = grade_id or hashlib.sha256(text.encode()).hexdigest()[:12]
+    cell_id = free_id(grade_id or hashlib.sha256(text.encode()).hexdigest()[:12], used)
+    used.add(cell_id)
+    return cell_id
+
+
+def free_id(base: str, used: Container[str]) -> str:
+    """The id, or the first of base-2, base-3, ... that is not used."""
     cell_id, count = base, 1
     while cell_id in used:
         count += 1
         cell_id = f"{base}-{count}"
-    used.add(cell_id)
     return cell_id
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from grading import solution, substitute, tasks
+from grading import grade_id, solution, substitute, tasks
 from nbformat import NotebookNode
 
 from course.build import assignment_path
@@ -64,7 +64,7 @@ def honest(**sources: str) -> NotebookNode:
 
 def cell(notebook: NotebookNode, name: str) -> NotebookNode:
     """The cell of that grade_id."""
-    return next(one for one in notebook.cells if one.metadata.get("nbgrader", {}).get("grade_id") == name)
+    return next(one for one in notebook.cells if grade_id(one) == name)
 
 
 def as_bytes(notebook: NotebookNode) -> bytes:

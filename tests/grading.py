@@ -42,6 +42,7 @@ from nbgrader.utils import determine_grade
 
 from course.build import EXERCISES, assignment_path, write
 from course.errors import ROOT
+from course.grading.checker import evaluate
 from course.grading.marks import grade_id, is_test
 from course.sources import HIDDEN_MARKS, expand
 
@@ -268,14 +269,10 @@ def run_cell(source: str, namespace: dict[str, Any]) -> list[NotebookNode]:
     last: list[NotebookNode] = []
     with contextlib.redirect_stdout(streams["stdout"]), contextlib.redirect_stderr(streams["stderr"]):
         try:
-            body = ast.parse(source).body
-            value = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), "<cell>", "exec"), namespace)
-            if isinstance(value, ast.Expr):
-                result = eval(compile(ast.Expression(value.value), "<cell>", "eval"), namespace)
-                if result is not None:
-                    data = {"text/plain": repr(result)}
-                    last = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+            result = evaluate(source, namespace)
+            if result is not None:
+                data = {"text/plain": repr(result)}
+                last = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
         except Exception as error:
             last = [_error(type(error).__name__, str(error), traceback.format_exception(error))]
     written = [

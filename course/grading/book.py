@@ -42,6 +42,7 @@ from sqlalchemy.pool import NullPool
 from traitlets.config import Config, PyFileConfigLoader
 
 from ..errors import CourseError
+from ..files import write_whole
 from ..sources import HIDDEN_MARKS
 from .markdown import markdown2html
 from .marks import grade_id, is_test
@@ -394,22 +395,18 @@ class Book:
                 if grade.needs_manual_grade
             }
             text, _ = self._exporter.from_notebook_node(notebook, {"nbgrader": names})
-        page.parent.mkdir(parents=True, exist_ok=True)
-        part = page.with_suffix(".part")
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, page)
+        write_whole(page, text)
         return page
 
     def refuse(self, student: str, reason: str) -> Path:
         """Write a page that says why nothing was graded, where the feedback would be; its path."""
         page = self._folder("feedback", student) / f"{self.notebook}.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
         head = f"{html.escape(self.assignment)}: not graded"
-        page.write_text(
+        write_whole(
+            page,
             f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>{head}</title></head><body>"
             f"<h1>{head}</h1><p>Student: {html.escape(student)}</p>"
             f"<p>{html.escape(reason)}</p></body></html>",
-            encoding="utf-8",
         )
         return page
 

@@ -250,12 +250,8 @@ def run_test(step: Step, session: Session, namespace: dict[str, Any]) -> list[di
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         try:
             namespace.update(session.describe(step.names))
-            body = ast.parse(step.test or "").body
-            value = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), "<test>", "exec"), namespace)
-            if isinstance(value, ast.Expr):
-                points = eval(compile(ast.Expression(value.value), "<test>", "eval"), namespace)
-                ending = [] if points is None else [_points(points, step.most)]
+            points = evaluate(step.test or "", namespace)
+            ending = [] if points is None else [_points(points, step.most)]
         except Exception as error:
             lines = getattr(error, "_render_traceback_", lambda: None)()
             ending = [error_output(type(error).__name__, str(error), lines)]
@@ -263,6 +259,16 @@ def run_test(step: Step, session: Session, namespace: dict[str, Any]) -> list[di
             session.forget()
     text = _text(printed.getvalue(), MOST_TEXT + 100)
     return ([{"output_type": "stream", "name": "stdout", "text": text}] if text else []) + ending
+
+
+def evaluate(source: str, namespace: dict[str, Any]) -> Any:
+    """Execute a cell as a kernel does; the value of its last expression, None where there is none."""
+    body = ast.parse(source).body
+    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+    exec(compile(ast.Module(body, []), "<cell>", "exec"), namespace)
+    if not isinstance(last, ast.Expr):
+        return None
+    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), namespace)
 
 
 def _points(value: Any, most: float) -> dict[str, Any]:

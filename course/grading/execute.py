@@ -23,7 +23,7 @@ class NotMarked(Exception):
     """The submission could not be executed; the text is for the instructor."""
 
 
-def without_hidden(source: str) -> str:
+def as_released(source: str) -> str:
     """A test cell as students have it."""
     lines, hidden = [], False
     for line in source.splitlines():
@@ -72,7 +72,7 @@ def make_job(notebook: NotebookNode, source: NotebookNode, limits: Limits, sandb
         if is_test(cell):
             test = original[name]
             most = float(test.metadata["nbgrader"]["points"])
-            steps.append(Step(without_hidden(test.source), test.source, asked[name], most))
+            steps.append(Step(as_released(test.source), test.source, asked[name], most))
         elif name in original and not is_answer(cell):
             steps.append(Step(original[name].source))
         else:

@@ -19,7 +19,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.converter import convert
 
-from .marks import grade_id
+from ..sources import free_id
+from .marks import grade_id, is_test
 
 MOST_CELLS = 2_000
 MOST_SOURCE = 1_000_000
@@ -88,8 +89,7 @@ class _Plan:
     doubts: list[str] = field(default_factory=list)
 
     def is_test(self, name: str) -> bool:
-        marks = self.source[name].metadata.nbgrader
-        return bool(marks.grade) and not marks.solution
+        return is_test(self.source[name])
 
     def is_answer(self, name: str) -> bool:
         return bool(self.source[name].metadata.nbgrader.solution)
@@ -637,20 +637,12 @@ def _build(cells: list[_Cell], plan: _Plan, release: NotebookNode) -> NotebookNo
         else:
             metadata, cell_id = NotebookNode(), cell.cell_id
             if cell_id in used or not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", cell_id):
-                cell_id = _free_id(f"cell-{number}", used)
+                cell_id = free_id(f"cell-{number}", used)
             used.add(cell_id)
         made.append(_node(cell, metadata, cell_id))
     notebook = nbformat.v4.new_notebook(cells=made, metadata=copy.deepcopy(release.metadata))
     notebook.nbformat_minor = 5
     return notebook
-
-
-def _free_id(base: str, used: set[str]) -> str:
-    count, cell_id = 1, base
-    while cell_id in used:
-        count += 1
-        cell_id = f"{base}-{count}"
-    return cell_id
 
 
 def _node(cell: _Cell, metadata: NotebookNode, cell_id: str) -> NotebookNode:

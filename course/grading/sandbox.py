@@ -27,7 +27,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from ..errors import ROOT
+
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts")
 DEVICES = ("null", "full", "random", "urandom")  # "zero" gives shared memory that no process is charged for
 SYSTEM = (

@@ -19,7 +19,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from .wire import MOST_ERROR, MOST_TEXT, Capped, Opaque, Peer
+from .wire import MOST_ERROR, MOST_TEXT, Capped, Opaque, Peer, printable
 
 MOST_OUTPUTS = 50
 MOST_LINES = 100  # of a traceback
@@ -71,7 +71,7 @@ class _Shell(InteractiveShell):
     error: dict[str, Any] | None = None
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
-        name, text = getattr(etype, "__name__", str(etype)), _text(evalue)
+        name, text = getattr(etype, "__name__", str(etype)), printable(evalue)
         lines = [str(line)[:MOST_ERROR] for line in list(stb)[-MOST_LINES:]]
         self.error = {"output_type": "error", "ename": name, "evalue": text[:MOST_ERROR], "traceback": lines}
 
@@ -100,13 +100,6 @@ def _plain(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(picture, str) and len(picture) <= MOST_PICTURE:
         kept["image/png"] = picture
     return kept
-
-
-def _text(value: Any) -> str:
-    try:
-        return str(value)[:MOST_TEXT]
-    except Exception:  # a student's own class
-        return "(it cannot be printed)"
 
 
 def make_shell() -> InteractiveShell:
@@ -153,8 +146,8 @@ class Student:
             try:
                 shell.run_cell(message["source"], store_history=False)
             except (SystemExit, KeyboardInterrupt) as error:
-                name = type(error).__name__
-                shell.error = {"output_type": "error", "ename": name, "evalue": _text(error), "traceback": []}
+                name, text = type(error).__name__, printable(error)[:MOST_TEXT]
+                shell.error = {"output_type": "error", "ename": name, "evalue": text, "traceback": []}
         text = printed.getvalue()
         outputs = [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
         outputs += shell.display_pub.shown

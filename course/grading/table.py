@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 GRADED, PERSON, FAILED, NOTHING = "graded", "needs a person", "failed", "nothing handed in"
 NARROW = 14  # columns of the terminal that a task's name gets
@@ -23,7 +23,7 @@ class Row:
     late: str = ""
     mended: Sequence[str] = ()
     file: str = ""
-    total: float | None = field(default=None)
+    total: float | None = None
 
 
 def as_csv(rows: Sequence[Row], tasks: Mapping[str, float]) -> str:
@@ -35,57 +35,50 @@ def as_csv(rows: Sequence[Row], tasks: Mapping[str, float]) -> str:
         ["student", "status", "reason", f"total ({sum(tasks.values()):g})", *heads, "late", "mended", "file"]
     )
     for row in rows:
-        points = [_number((row.points or {}).get(name)) for name in tasks]
-        cells = [row.student, row.status, row.reason, _number(row.total), *points]
-        out.writerow([_harmless(text) for text in [*cells, row.late, " ".join(row.mended), row.file]])
+        texts = [row.student, row.status, row.reason, row.late, " ".join(row.mended), row.file]
+        student, status, reason, *rest = map(_harmless, texts)
+        out.writerow([student, status, reason, *_numbers(row, tasks), *rest])
     return text.getvalue()
 
 
 def _harmless(text: str) -> str:
     """A spreadsheet takes a text that begins like this for a formula."""
-    begins = text.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{text}" if begins and not _is_number(text) else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+def _numbers(row: Row, tasks: Iterable[str]) -> list[str]:
+    """The total, then the points of each task."""
+    values = [row.total, *((row.points or {}).get(name) for name in tasks)]
+    return ["" if value is None else f"{value:g}" for value in values]
 
 
 def as_text(rows: Sequence[Row], tasks: Mapping[str, float], width: int = 100) -> str:
     """The table as a terminal shows it: the reasons stand below, where there is room for them."""
-    heads = ["student", "status", f"of {sum(tasks.values()):g}"]
-    heads += [f"{name[:NARROW]}" for name in tasks]
-    heads += ["late"] if any(row.late for row in rows) else []
-    lines = []
-    for row in rows:
-        points = [_number((row.points or {}).get(name)) for name in tasks]
-        line = [row.student, row.status, _number(row.total), *points]
-        lines.append(line + ([row.late] if "late" in heads else []))
-    widths = [max(_width(line[at]) for line in [heads, *lines]) for at in range(len(heads))]
-    if sum(widths) + 2 * len(widths) > width:  # tasks by number, named below
-        numbers = [str(at) for at in range(1, len(tasks) + 1)]
-        heads[3 : 3 + len(tasks)] = numbers
-        widths = [max(_width(line[at]) for line in [heads, *lines]) for at in range(len(heads))]
-    shown = [heads, ["-" * size for size in widths], *lines]
-    text = "\n".join(
-        "  ".join(
-            cell + " " * (size - _width(cell)) for cell, size in zip(line, widths, strict=True)
-        ).rstrip()
-        for line in shown
-    )
-    if heads[3:4] == ["1"]:
+    late = ["late"] if any(row.late for row in rows) else []
+    lines = [[row.student, row.status, *_numbers(row, tasks), *([row.late] if late else [])] for row in rows]
+
+    def headed(names: Iterable[str]) -> list[list[str]]:
+        return [["student", "status", f"of {sum(tasks.values()):g}", *names, *late], *lines]
+
+    text = _aligned(headed(name[:NARROW] for name in tasks))
+    if _width(text.splitlines()[1]) > width:  # tasks by number, named below
+        text = _aligned(headed(str(at) for at in range(1, len(tasks) + 1)))
         text += "\n\ntasks: " + ", ".join(f"{at} {name}" for at, name in enumerate(tasks, 1))
     told = [f"{row.student}: {row.status}: {row.reason}" for row in rows if row.reason]
     told += [f"{row.student}: mended: {_first(row.mended)}" for row in rows if row.mended]
     return text + ("\n\n" + "\n".join(told) if told else "")
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns under their heads, the first line, and a rule between."""
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    head, *body = lines
+    return "\n".join(
+        "  ".join(
+            cell + " " * (size - _width(cell)) for cell, size in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in (head, ["-" * size for size in widths], *body)
+    )
 
 
 def _first(notes: Sequence[str]) -> str:

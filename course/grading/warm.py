@@ -22,13 +22,12 @@ import subprocess
 import sys
 import threading
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from ..errors import ROOT
 from . import sandbox
 from .sandbox import Limits
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKER_MEMORY = 2 << 30  # bytes
 
 

@@ -241,12 +241,9 @@ class Peer:
         if isinstance(yours := getattr(error, "_theirs", None), int):
             return {"yours": yours}  # it came from the other end, which knows it better
         self._raised.append(error)
-        try:
+        with contextlib.suppress(Exception):  # a student's own class may forbid it
             error.__traceback__ = error.__context__ = None  # with them, all that the function had would stay
-            text = str(error)
-        except Exception:  # a student's own class
-            text = "(it cannot be printed)"
-        name = type(error).__name__
+        name, text = type(error).__name__, printable(error)
         return {"type": name[:100], "text": text[:MOST_ERROR], "mine": len(self._raised) - 1}
 
     def _error(self, told: Any) -> BaseException:
@@ -557,6 +554,14 @@ def _signature(parameters: list[list[Any]]) -> inspect.Signature:
             for name, kind, has_default in parameters
         ]
     )
+
+
+def printable(value: Any) -> str:
+    """Its text, also where a student's own class has none."""
+    try:
+        return str(value)
+    except Exception:
+        return "(it cannot be printed)"
 
 
 def _brief(value: Any) -> str:
