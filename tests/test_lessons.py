@@ -22,7 +22,9 @@ from course.errors import ROOT
 from course.run import VERDICTS_MIME, faults, verdicts
 
 LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
-SLOW_DAY = 1.5  # a shared machine may take this much longer than the lesson allows itself
+# A shared machine may take this much longer than the lesson allows itself. Seen with the same commit, on two
+# machines of the same kind, an hour apart: 260 and 409 seconds for a lesson that allows itself 240.
+SLOW_DAY = 2.0
 MOST_SECONDS_A_CELL = 60
 MOST_MEMORY = 3e9
 VERDICTS = ["holds", "holds with a condition", "does not hold here", "cannot be tested on a CPU"]

@@ -1214,16 +1214,16 @@ class TinyAttention(nn.Module):
         # 1.7 (4 + ln 17) is about 12: at 17 tokens, the length in training, both start alike.
         self.scale = nn.Parameter(torch.full((heads, 1, 1), 1.7 if grow else 12.0))
 
-    def forward(self, x: Tensor, turn: Tensor | None, last: int) -> Tensor:
+    def forward(self, x: Tensor, turn: Tensor, last: int) -> Tensor:
         """(B, T, D) -> (B, last, D): what the last tokens get. turn: (T, 1, d/2) or (B, T, 1, d/2), complex."""
         B, T, D = x.shape
         d = D // self.heads
         if self.mix is not None:
             x = x.lerp(F.pad(x, (0, 0, 1, -1)), self.mix)  # the padding moves it by one token
         qk = F.layer_norm(self.query_key(x).view(B, T, 2 * self.heads, d), (d,))
-        if turn is not None:  # a pair of numbers as one complex number: to multiply is to turn
-            paired = torch.view_as_complex(qk.unflatten(-1, (-1, 2)))
-            qk = torch.view_as_real(paired * turn).flatten(-2)
+        # A pair of numbers as one complex number: to multiply is to turn.
+        paired = torch.view_as_complex(qk.unflatten(-1, (-1, 2)))
+        qk = torch.view_as_real(paired * turn).flatten(-2)
         q, k = qk.transpose(1, 2).chunk(2, dim=1)  # (B, H, T, d) each
         v = self.value(x).view(B, T, self.heads, d).transpose(1, 2)
 
@@ -1237,7 +1237,7 @@ class TinyAttention(nn.Module):
 
 # %% [markdown]
 # The model around it. Only the places after `=` are asked for an answer, so its last block works on those alone: `last` says how many. The caller says where each token
-# stands; `table` replaces the turning by a learned vector for each position.
+# stands.
 
 
 # %% name="tiny_transformer"
@@ -1247,7 +1247,6 @@ class TinyTransformer(nn.Module):
     def __init__(
         self,
         V: int,
-        table: int = 0,
         width: int = 64,
         heads: int = 2,
         layers: int = 2,
@@ -1255,7 +1254,6 @@ class TinyTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.token = nn.Embedding(V, width)
-        self.table = nn.Embedding(table, width) if table else None
         self.attention = nn.ModuleList(
             TinyAttention(width, heads, **parts) for _ in range(layers)
         )
@@ -1270,12 +1268,9 @@ class TinyTransformer(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor, last: int) -> Tensor:
         """tokens (B, T), positions (T,) or (B, T) -> scores (B, last, V)."""
-        x, turn = self.token(tokens), None
-        if self.table is not None:
-            x = x + self.table(positions)
-        else:
-            angle = positions[..., None, None] * self.theta
-            turn = torch.polar(torch.ones_like(angle), angle)
+        x = self.token(tokens)
+        angle = positions[..., None, None] * self.theta
+        turn = torch.polar(torch.ones_like(angle), angle)
         for i, (attention, up, down) in enumerate(zip(self.attention, self.up, self.down)):
             keep = last if i == len(self.up) - 1 else tokens.shape[1]
             x = x[:, -keep:] + attention(F.layer_norm(x, x.shape[-1:]), turn, keep)
@@ -1404,7 +1399,7 @@ def train_tiny(
     seed: int,
     steps: int,
 ) -> tuple[list[float], list[float]]:
-    """Train on fresh batches; (seconds of training, share exact), at twelve moments."""
+    """Train on fresh batches; (seconds of training, share exact), at six moments."""
     muon, adam = optimizers(model)
     generator = torch.Generator().manual_seed(seed)
     times, shares, start = [0.0], [0.0], time.thread_time()
@@ -1416,7 +1411,7 @@ def train_tiny(
         F.cross_entropy(scores.flatten(0, 1), answers.flatten()).backward()
         muon.step()
         adam.step()
-        if (step + 1) % (steps // 12) == 0:
+        if (step + 1) % (steps // 6) == 0:
             times.append(times[-1] + time.thread_time() - start)
             shares.append(exact(model, test).float().mean().item())
             start = time.thread_time()
@@ -1435,7 +1430,7 @@ class Recipe(NamedTuple):
     model: Callable[[], nn.Module]
     draw: Callable[[torch.Generator], Batch]
     test: Batch
-    steps: int = 600
+    steps: int = 500
 
 
 class Run(NamedTuple):
@@ -1586,7 +1581,7 @@ def test_digits(n: int, count: int = 500) -> Digits:
 
 
 def placed(
-    steps: int, order: str = "all reversed", gaps: bool = True, **parts: bool | int
+    steps: int = 500, order: str = "all reversed", gaps: bool = True, **parts: bool
 ) -> Recipe:
     """Train on five-digit sums with positions by place value, the labels drawn if `gaps`."""
 
@@ -1612,7 +1607,7 @@ def with_shuffled_answers(recipe: Recipe) -> Recipe:
     return recipe._replace(draw=draw)
 
 
-recipes = {order: placed(500, order) for order in ORDERS}
+recipes = {order: placed(order=order) for order in ORDERS}
 recipes["shuffled answers (control)"] = with_shuffled_answers(recipes["all reversed"])
 order_runs = train_all(recipes, "orders")
 weights = sum(p.numel() for p in order_runs["plain"][0].model.parameters())
@@ -1751,7 +1746,7 @@ def grouped(cut: Callable[[str], list[str]]) -> Recipe:
         n = int(torch.randint(1, LONGEST + 1, (), generator=generator))
         return n_digit_sums(generator, 64, n, table)
 
-    return Recipe(lambda: TinyTransformer(len(PIECES)), draw, test_groups(cut, LONGEST), 500)
+    return Recipe(lambda: TinyTransformer(len(PIECES)), draw, test_groups(cut, LONGEST), 400)
 
 
 def test_groups(cut: Callable[[str], list[str]], n: int) -> Batch:
@@ -1862,7 +1857,6 @@ def separated(side: str) -> Recipe:
             random_digits(generator, 32, 5), side, random_labels(generator, 6)
         ),
         test=comma_sums(test_digits(5), side, torch.arange(1, 7)),
-        steps=500,
     )
 
 
@@ -1896,7 +1890,7 @@ print(f"none                  {spread(without_commas)}")
 # al. 2023 draw ordered subsets, as here.)
 
 # %% [markdown]
-# It trains on five-digit sums only, for 1,500 steps. For comparison, the same model with positions counted in the text, 600 steps, once for plain writing and once for all reversed.
+# It trains on five-digit sums only, for 1,000 steps. For comparison, the same model with positions counted in the text, 600 steps, once for plain writing and once for all reversed.
 #
 # Control: the trained model, tested with the second number's places off by one. If it did not use the places, that would change nothing.
 #
@@ -1908,7 +1902,7 @@ print(f"none                  {spread(without_commas)}")
 guess_digits = None  # for instance 10
 
 # %%
-place_runs = train_all({"place value": placed(1500)}, "place value")["place value"]
+place_runs = train_all({"place value": placed(1000)}, "place value")["place value"]
 
 
 # %%
@@ -1922,6 +1916,7 @@ def counted_in_text(order: str) -> Recipe:
         model=lambda: TinyTransformer(V_SUMS),
         draw=lambda generator: in_text_order(random_digits(generator, 32, 5), order),
         test=in_text_order(test_digits(5), order),
+        steps=600,
     )
 
 
@@ -2049,24 +2044,22 @@ print(
 # %% [markdown]
 # ## 13 · What each part was worth
 #
-# Take one part away, train again, for 500 steps. "Vectors by place" gives each place a learned vector instead of a turn, as McLeish et al. (2024) do (Abacus embeddings).
+# Take one part away, train again, for 500 steps. With all its parts, the model is section 10's, all reversed.
 #
 # **Rule:** a part is *needed* if without it fewer than half as many 50-digit sums are exact, averaged over the seeds.
 #
 # **Predict.** Which part can be left out at the least cost?
 
 # %%
-guess_part = None  # "random labels", "token shift", "growing scores" or "vectors by place"
+guess_part = None  # "random labels", "token shift" or "growing scores"
 
 # %%
 parts = {
-    "all parts": placed(500),
-    "without random labels": placed(500, gaps=False),
-    "without token shift": placed(500, shift=False),
-    "without growing scores": placed(500, grow=False),
-    "vectors by place": placed(500, table=257),
+    "without random labels": placed(gaps=False),
+    "without token shift": placed(shift=False),
+    "without growing scores": placed(grow=False),
 }
-part_runs = train_all(parts, "without a part")
+part_runs = {"all parts": order_runs["all reversed"], **train_all(parts, "without a part")}
 part_lengths = (5, 20, 50, 100)
 part_shares = {
     name: {n: [share_exact(run.model, n, by_place) for run in runs] for n in part_lengths}
@@ -2119,8 +2112,8 @@ if guess_part is not None:
 
 # %% [markdown]
 # The published figures: Abacus embeddings, trained on 20 digits for a day on one GPU, reached 100 digits at up to 99% (McLeish et al. 2024). Position coupling, trained on 1 to
-# 30 digits, reached 200 (Cho et al. 2024). What differs here: our numbers are padded to one length, theirs in part not; we turn where they add a vector; their models have many more weights and
-# steps. A vector for each place may well learn with more steps than these.
+# 30 digits, reached 200 (Cho et al. 2024). What differs here: our numbers are padded to one length, theirs in part not; we turn where they add a learned vector for each place; their models have many more weights and
+# steps.
 
 # %% [markdown]
 # ## 14 · A real model on the same sums (claims 2.1 and 2.2)

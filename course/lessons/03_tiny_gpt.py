@@ -899,6 +899,7 @@ def train_watched(
 
 
 # %%
+shuffled = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))]
 bar = progress(range(STEPS), "training")
 
 
@@ -907,21 +908,22 @@ def advance(loss: float) -> None:
     bar.update()
 
 
-run = train_watched(new_gpt(0), train, 0, advance)
+gpt, control_gpt = new_gpt(0), new_gpt(0)
+with ThreadPoolExecutor(1) as beside:  # the control trains on the other core
+    control = beside.submit(train_watched, control_gpt, shuffled, 0)
+    run = train_watched(gpt, train, 0, advance)
 bar.close()
-gpt = run.model
+main_control = control.result()
 for step, moment in zip(MOMENTS, run.moments):
     print(f"after {step} steps, {moment.bits:.2f} bits a character: {moment.sample!r}")
 
 
 # %% [markdown]
-# Those were the words of one model. Two more seeds, and the control, two at a time.
+# Those were the words of one model. Two more seeds, side by side.
 
 # %%
-shuffled = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(0))]
-jobs = [(train, 1), (train, 2), (shuffled, 0)]
-*others, main_control = side_by_side(
-    [partial(train_watched, new_gpt(seed), ids, seed) for ids, seed in jobs], "training"
+others = side_by_side(
+    [partial(train_watched, new_gpt(seed), train, seed) for seed in SEEDS[1:]], "training"
 )
 main_runs = [run, *others]
 
