@@ -25,6 +25,20 @@ def missing():
     return skip_or_fail
 
 
+@pytest.fixture(autouse=True)
+def environment_as_it_was():
+    """Put the environment's variables back after each test.
+
+    Dask's cluster sets its workers' in the process that starts it and leaves them there
+    (MALLOC_TRIM_THRESHOLD_, OMP_NUM_THREADS): lessons took 1.5 times as long after it.
+    """
+    before = dict(os.environ)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = time.perf_counter()
 
