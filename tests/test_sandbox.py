@@ -412,6 +412,26 @@ def test_cell(name, marked):
     assert points == ALL
 
 
+@pytest.mark.parametrize(
+    "start, goes_on",
+    [
+        ("", True),
+        (
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(1e6,), daemon=True).start()\n",
+            False,
+        ),
+    ],
+)
+def test_an_interrupted_process_goes_on_unless_a_thread_is_left(warm, start, goes_on):
+    """Such a thread may read what the tests ask, as in "questions without an end"."""
+    first = f"{start}mine = 1\nwhile True:\n    pass"
+    points, texts = mark(warm, submission(first=first, last="print('mine' in globals())"))
+    assert points == ALL
+    assert "loop without an end" in texts[0]
+    last = max(number for number in texts if isinstance(number, int))
+    assert texts[last] == f"{goes_on}\n"
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answer(name, marked):
     points, texts = marked[name].result()

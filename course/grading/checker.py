@@ -188,13 +188,8 @@ class Session:
         seconds = peer.seconds
         if isinstance(error, Late) and not peer.broken:
             place.student.signal(signal.SIGINT)
-            peer.deadline = time.monotonic() + GRACE
-            try:
-                peer.wait()
-            except (Late, Gone):
+            if not self._has_stopped(peer):
                 self.close()
-            except Exception:
-                pass  # the interrupt has reached it
             if why := place.why:  # memory filled up, say, while it was waited for
                 self.close()
                 return ProcessEnded(f"its process has ended: {why}")
@@ -207,6 +202,27 @@ class Session:
         if self._late():
             return TimeoutError(self._no_time_left())
         return TimeoutError(f"it was stopped after {seconds:g} s; is there a loop without an end?")
+
+    def _has_stopped(self, peer: Peer) -> bool:
+        """Whether an interrupted process answers again, with nothing left of what was interrupted.
+
+        A thread that goes on could take what is meant for the cells below.
+        """
+        peer.deadline = time.monotonic() + GRACE
+        try:
+            peer.wait()
+        except (Late, Gone):
+            return False
+        except Exception:
+            pass  # the interrupt has reached it
+        seconds = peer.seconds
+        peer.failed, peer.seconds = (lambda error: error), GRACE
+        try:
+            return peer.request({"do": "threads"}) == 1
+        except Exception:
+            return False
+        finally:
+            peer.failed, peer.seconds = self._failed, seconds
 
 
 class StandIn:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -117,7 +118,8 @@ class Student:
     def __init__(self, shell: InteractiveShell, connection: socket.socket) -> None:
         self.shell = shell
         self.busy = 0
-        self.peer = Peer(connection, {"cell": self.cell, "call": self.call, "describe": self.describe})
+        handlers = {"cell": self.cell, "call": self.call, "describe": self.describe, "threads": self.threads}
+        self.peer = Peer(connection, handlers)
         signal.signal(signal.SIGINT, self._interrupt)
 
     def _interrupt(self, number: int, frame: Any) -> None:
@@ -175,6 +177,10 @@ class Student:
         """{name: the function, as its parameters, or the value} for the names that the notebook defines."""
         self.peer.forget()  # a test begins
         return {}, {name: self._sendable(name) for name in values if name in self.shell.user_ns}
+
+    def threads(self, message: dict[str, Any], values: Any) -> tuple[dict[str, Any], Any]:
+        """How many of Python's threads there are."""
+        return {}, threading.active_count()
 
     def _sendable(self, name: str) -> Any:
         """That value; what cannot be sent must not keep the others from being sent."""
