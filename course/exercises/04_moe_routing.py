@@ -901,6 +901,9 @@ def expected_step(p, bias, k, rate, wrong=None):
     return ids, gates, new - new.mean() if wrong == "centred" else new
 
 
+CHOICES = (None, "no bias", "minus", "times", "lowest")
+
+
 def draw(last_used):
     """With one expert of mean load, all but perhaps the last used, and other results for the mistakes."""
     while True:
@@ -921,7 +924,10 @@ def draw(last_used):
                 if any(_equal(one, other, 4e-3) for i, one in enumerate(met) for other in others[:i]):
                     break
             else:
-                return given
+                # Nor must experts chosen in a wrong way have the right loads by chance.
+                right, *others = (expected_step(*given, wrong)[2] for wrong in CHOICES)
+                if not any(_equal(right, other, 4e-3) for other in others):
+                    return given
 
 
 def compare(part, says, what, last_used=True):
