@@ -53,7 +53,9 @@ def _add_grade(commands: argparse._SubParsersAction) -> None:
         "--jobs", type=int, default=os.cpu_count(), metavar="N", help="so many at a time; as many as cores"
     )
     marks.add_argument("--dask", metavar="ADDRESS", help="execute on this Dask scheduler's workers instead")
-    marks.add_argument("--due", type=_time, metavar="TIME", help="2026-12-01T23:59, or with +08:00 behind it")
+    marks.add_argument(
+        "--due", type=_time, metavar="TIME", help="2026-12-01T23:59 by this machine's clock, or with +08:00"
+    )
     marks.add_argument(
         "--students",
         type=Path,

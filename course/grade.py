@@ -59,6 +59,8 @@ def main(options: Options) -> int:
     write_whole(path, table.as_csv(rows, tasks), encoding="utf-8-sig")  # so that Excel reads names right
     print(table.as_text(rows, tasks, shutil.get_terminal_size().columns))
     print(f"\n{table.summary(rows)}\nThe table: {relative(path)}")
+    if due := Book(options.root, options.assignment).deadline():
+        print(f"Late is what came after {due.astimezone():%Y-%m-%d %H:%M (UTC%z)}")
     return 0
 
 

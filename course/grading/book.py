@@ -20,7 +20,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -409,6 +409,15 @@ class Book:
             f"<p>{html.escape(reason)}</p></body></html>",
         )
         return page
+
+    def deadline(self) -> datetime | None:
+        """The deadline that the gradebook has, in UTC; it stays there from an earlier run."""
+        with self._reading() as gradebook:
+            try:
+                found = gradebook.find_assignment(self.assignment).duedate if gradebook else None
+            except MissingEntry:
+                return None
+        return found and found.replace(tzinfo=timezone.utc)
 
     def students(self) -> list[str]:
         """All students in the gradebook, sorted."""

@@ -44,6 +44,7 @@ SYSTEM = (
 )
 PROGRAMS = ("bin", "include", "lib", "lib64", "share", "pyvenv.cfg")  # a Python's own, in its folder
 WATCH_SECONDS = 0.05
+RESTRICTED = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"  # Ubuntu, from 23.10 on
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,11 @@ def missing() -> str | None:
         with Sandbox(Limits()):
             return None
     except SandboxError as error:
-        return f"bubblewrap does not start here: {error}"
+        why = f"bubblewrap does not start here: {error}"
+        if os.path.exists(RESTRICTED) and Path(RESTRICTED).read_text().strip() != "0":
+            why += "\n(here a program needs an AppArmor profile before it may start sandboxes: "
+            why += "an administrator gives bubblewrap one, as docs/instructors.md says)"
+        return why
 
 
 def readable() -> list[str]:
@@ -98,6 +103,8 @@ def command(limits: Limits) -> list[str]:
     """bubblewrap's command line; what it starts says a word when the sandbox stands, then waits."""
     line = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--hostname", "sandbox", "--new-session", "--die-with-parent"]
+    # Before what is shown, which may lie in there.
+    line += ["--size", str(limits.disk), "--tmpfs", "/tmp", "--dir", "/tmp/home"]
     for path in readable():
         line += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind", path, path]
     if any(ROOT.is_relative_to(path) for path in readable()):
@@ -110,8 +117,8 @@ def command(limits: Limits) -> list[str]:
     for name in DEVICES:
         line += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     line += ["--size", str(limits.disk), "--tmpfs", "/dev/shm"]
-    line += ["--size", str(limits.disk), "--tmpfs", "/tmp", "--dir", "/tmp/home", "--chdir", "/tmp"]
-    line += ["--remount-ro", "/dev", "--remount-ro", "/", "--cap-drop", "ALL", "--as-pid-1"]
+    line += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--cap-drop", "ALL"]
+    line += ["--as-pid-1"]
     return line
 
 
