@@ -13,8 +13,11 @@ c.CourseDirectory.course_id = "llm-put-to-the-test"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 
-# A warning on stderr would cost a correct answer its points (nbgrader takes stderr for a failure).
+# A warning on stderr would cost a correct answer its points (nbgrader takes stderr for a failure). The cell
+# `checks` of each assignment sends to stdout what it can; what comes past it is left out.
 os.environ.setdefault("PYTHONWARNINGS", "ignore")
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = "."
 
 # The exchange is for a class on one server. The folder must exist, with mode 777.
 if "NBGRADER_EXCHANGE" in os.environ:

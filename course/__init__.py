@@ -1,1 +1,1 @@
-"""The tools that build and grade the course. See README.md."""
+"""The tools that build and grade the course. See course/README.md."""

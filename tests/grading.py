@@ -32,6 +32,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import fresh
 import jupytext
 import nbformat
 import torch
@@ -296,13 +297,13 @@ def grade_with_nbgrader(
 ) -> dict[str, dict[str, float]]:
     """Release, submit and autograde for real, in an empty folder: student -> test cell -> points."""
     write(_solution(assignment), assignment_path("solutions", assignment, root))
-    _nbgrader(root, "generate_assignment", assignment)
+    nbgrader(root, "generate_assignment", assignment)
     for student, notebook in submissions.items():
         release = nbformat.read(assignment_path("exercises", assignment, root), as_version=4)
         handed_in = substitute(release, {name: task.source for name, task in tasks(notebook).items()})
         write(handed_in, assignment_path(f"submitted/{student}", assignment, root))
-    _nbgrader(root, "autograde", assignment)
-    return _scores(assignment, root)
+    nbgrader(root, "autograde", assignment)
+    return scores(assignment, root)
 
 
 def grade_with_course(assignment: str, submitted: Path, root: Path) -> dict[str, dict[str, float]]:
@@ -312,10 +313,11 @@ def grade_with_course(assignment: str, submitted: Path, root: Path) -> dict[str,
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise RuntimeError(f"course grade fails:\n{done.stdout}{done.stderr}")
-    return _scores(assignment, root)
+    return scores(assignment, root)
 
 
-def _scores(assignment: str, root: Path) -> dict[str, dict[str, float]]:
+def scores(assignment: str, root: Path) -> dict[str, dict[str, float]]:
+    """What the gradebook in that folder says: student -> test cell -> points."""
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
         return {
             submission.student.id: {
@@ -328,14 +330,20 @@ def _scores(assignment: str, root: Path) -> dict[str, dict[str, float]]:
         }
 
 
-def _nbgrader(root: Path, command: str, assignment: str) -> None:
-    arguments = [sys.executable, "-m", "nbgrader", command, assignment, f"--CourseDirectory.root={root}"]
+def nbgrader(root: Path, *command: str) -> str:
+    """Run nbgrader's own command in a folder; what it prints.
+
+    Raises:
+        RuntimeError: it fails; with what it says.
+    """
+    arguments = [sys.executable, "-m", "nbgrader", *command, f"--CourseDirectory.root={root}"]
     arguments += [
         "--CourseDirectory.source_directory=solutions",
         "--CourseDirectory.release_directory=exercises",
     ]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader calls alembic
-    environment = {**os.environ, "PATH": path, "PYTHONWARNINGS": "ignore"}
+    environment = fresh.environment(PATH=path, PYTHONWARNINGS="ignore")
     done = subprocess.run(arguments, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
     if done.returncode:
-        raise RuntimeError(f"nbgrader {command} fails:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"nbgrader {command[0]} fails:\n{done.stdout}{done.stderr}")
+    return done.stdout

