@@ -145,7 +145,7 @@ class _Grader:
             executed.cells.insert(0, _note(mended.notes))
         try:
             self.book.record(submission.student, executed, submission.handed_in)
-            self.book.feedback(submission.student)
+            _address(self.book.feedback(submission.student), submission)
             marks = self.book.marks(submission.student)
         except Exception as error:  # nbgrader's errors are of many kinds; the other students go on
             return self._failed(submission, f"nbgrader could not take it: {error}")
@@ -155,10 +155,20 @@ class _Grader:
 
     def _failed(self, submission: Submission, why: str) -> Row:
         if self.book.marks(submission.student) is None:
-            self.book.refuse(submission.student, why)
+            _address(self.book.refuse(submission.student, why), submission)
         else:
             why += " (The gradebook keeps the marks of an earlier file.)"
         return Row(submission.student, FAILED, why, file=submission.origin)
+
+
+def _address(page: Path, submission: Submission) -> None:
+    """Lay beside the page what `nbgrader release_feedback` looks for, if this came through an exchange."""
+    found = intake.exchange_files(submission)
+    for name in intake.EXCHANGE:
+        if name in found:
+            write_whole(page.with_name(name), found[name])
+        else:
+            page.with_name(name).unlink(missing_ok=True)  # of an earlier submission
 
 
 def _remarks(executed: NotebookNode, release: NotebookNode) -> list[str]:

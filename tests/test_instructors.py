@@ -117,6 +117,15 @@ def test_an_assignment_goes_round_and_stays_private(server: Server) -> None:
     server.nbgrader(INSTRUCTOR, "collect", NAME, cwd=course)
     for user in ("ann", "bob"):
         assert (course / "submitted" / user / NAME / FILE).is_file()
+    (course / "submitted" / "bob" / NAME / FILE).write_text("not a notebook")  # he, too, learns why
+    grade = ("course", "grade", NAME, "submitted", "--course", str(course))
+    done = subprocess.run([sys.executable, "-m", *grade], cwd=course, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    server.nbgrader(INSTRUCTOR, "release_feedback", NAME, cwd=course)
+    for user, says in {"ann": "Score", "bob": "not graded"}.items():
+        server.nbgrader(user, "fetch_feedback", NAME)
+        [page] = server.home(user).glob(f"{NAME}/feedback/*/{Path(FILE).stem}.html")
+        assert says in page.read_text(encoding="utf-8")
 
     mine = str(server.home("ann") / NAME / FILE)
     inbound = server.exchange / COURSE / "inbound"

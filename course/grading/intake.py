@@ -39,6 +39,7 @@ HEAVY = f"The zip files in it are larger than {MOST_INNER // 1_000_000:,} MB. Ha
 LOCKED = "It is encrypted in the zip file. Hand in the notebook without a password."
 UNSAFE = "Its name in the zip file points outside of it. Hand in the notebook itself."
 NESTED = "It is a zip file in a zip file in a zip file. Hand in the notebook itself."
+EXCHANGE = ("timestamp.txt", "submission_secret.txt")
 NAMELESS = "The file's name does not say whose it is: name it after the student."
 LAYOUTS = """understood are, mixed as you like:
   STUDENT/{assignment}/{notebook}.ipynb     nbgrader's own
@@ -134,6 +135,18 @@ def read(submission: Submission) -> bytes:
     if len(data) > MOST_BYTES:
         raise Unusable(BIG)
     return data
+
+
+def exchange_files(submission: Submission) -> dict[str, str]:
+    """{name: text} of what nbgrader's exchange lays beside a notebook; a name that is not there is left out.
+
+    With them `nbgrader release_feedback` sends a page back to whoever handed the notebook in.
+    """
+    texts = {}
+    for name in EXCHANGE if submission.member is None else ():
+        with contextlib.suppress(OSError, UnicodeDecodeError, Unusable):
+            texts[name] = _read(submission.path.with_name(name), None).decode()
+    return texts
 
 
 def _read(path: Path, member: str | None) -> bytes:
