@@ -12,9 +12,9 @@
 NAMES ?=
 NAME ?= 01_attention
 FROM ?= submitted
-export PYTHON CACHE TORCH TORCH_INDEX
+export PYTHON TORCH TORCH_INDEX
 
-# The rest of a line that begins with this runs with the environment's programs.
+# $(IN) before a command runs it in the environment.
 IN = bin=$$(sh course/environment.sh) && PATH="$$bin:$$PATH"
 IN_TEST = bin=$$(sh course/environment.sh test) && PATH="$$bin:$$PATH"
 

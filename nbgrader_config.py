@@ -14,7 +14,8 @@ c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 
 # A warning on stderr would cost a correct answer its points (nbgrader takes stderr for a failure). The cell
-# `checks` of each assignment sends to stdout what it can; what comes past it is left out.
+# `checks` of each assignment sends to stdout what it can; what comes past it, autograde leaves out (Validate
+# does not).
 os.environ.setdefault("PYTHONWARNINGS", "ignore")
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = "."

@@ -3,15 +3,17 @@
 #   sh course/environment.sh         for learners and instructors
 #   sh course/environment.sh test    with what the tests need besides
 #
-# It lies in your cache, not in this folder, under a name made from the requirements and Python's version:
+# It lies in your cache, not in this folder, under a name made from all that goes into it:
 # another checkout with the same requirements uses the same one.
 #   PYTHON              which Python; the first one that will do, if not given
-#   CACHE               where it lies; ~/.cache/llm-put-to-the-test, if not given
 #   TORCH, TORCH_INDEX  see install_torch.sh
+#   XDG_CACHE_HOME      another place for the cache than ~/.cache
 set -eu
 
-CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/llm-put-to-the-test}
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/llm-put-to-the-test
 cd "$(dirname "$0")/.."
+
+INTEL_MAC="Darwin x86_64"
 
 say() { echo "$*" >&2; } # what goes to stdout is the folder alone
 
@@ -28,12 +30,13 @@ about() {
 
 will_do() {
     case "$(about "$1")" in
+    *"$INTEL_MAC") false ;;
     "3.10 "* | "3.11 "* | "3.12 "* | "3.13 "*) true ;;
     *) false ;;
     esac
 }
 
-# The learner's own python3 before a newer one that it may lack packages for.
+# python3 first: it is the one that the learner uses; a newer one beside it may have no venv.
 choose_python() {
     for python in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.10 python; do
         if will_do "$python"; then
@@ -43,6 +46,12 @@ choose_python() {
         [ "$python" = "${PYTHON:-}" ] && break # what was asked for, or none
     done
     found=$(about "${PYTHON:-python3}")
+    case "$found" in
+    *"$INTEL_MAC")
+        stop "PyTorch has no build for Macs with an Intel processor (nor for an Intel Python on another Mac)." \
+            "The notebooks run on Colab: upload one at https://colab.research.google.com and run it."
+        ;;
+    esac
     say "Python 3.10 to 3.13 is needed; ${PYTHON:-python3} is ${found:-not there}${found:+ (version, system, machine)}."
     stop "To get one beside it: 'uv python install 3.12' (docs.astral.sh/uv), 'brew install python@3.12' (macOS)" \
         "or 'sudo apt-get install python3.12-venv' (Debian, Ubuntu). Then the same command again."
@@ -51,15 +60,16 @@ choose_python() {
 pip() { "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2; }
 
 python=$(choose_python)
-if [ "$(about "$python" | cut -d' ' -f2-)" = "Darwin x86_64" ]; then
-    stop "PyTorch has no build for Macs with an Intel processor (nor for an Intel Python on another Mac)." \
-        "The notebooks run on Colab: upload one at https://colab.research.google.com and run it."
-fi
 version=$(about "$python" | cut -d' ' -f1)
-key=$(cat requirements.txt requirements-models.txt | cksum | cut -d' ' -f1)
+key=$({ cat requirements.txt requirements-models.txt && echo "${TORCH:-} ${TORCH_INDEX:-}"; } | cksum | cut -d' ' -f1)
 VENV=$CACHE/venv-$version-$key
 
-if [ ! -e "$VENV/.ready" ]; then
+if [ ! -e "$VENV/.ready" ] || ! "$VENV/bin/python" -c "" >/dev/null 2>&1; then # its Python may have been removed meanwhile
+    mkdir -p "$CACHE"
+    mkdir "$VENV.lock" 2>/dev/null ||
+        stop "The environment is being made at this moment. If not, delete the folder $VENV.lock and try again."
+    trap 'rmdir "$VENV.lock"' EXIT
+    trap 'exit 130' HUP INT TERM # and with that the line above
     say "Making the environment in $VENV (once; a few minutes)"
     rm -rf "$VENV" # half made, by someone who was interrupted
     "$python" -m venv "$VENV" >&2 || stop "No venv module: on Debian and Ubuntu, apt-get install python3-venv"

@@ -24,6 +24,6 @@ cat <<EOF
 PyTorch's CPU build could not be installed from $TORCH_INDEX.
 Behind a mirror, say where it is:    make lab TORCH_INDEX=https://your.mirror/whl/cpu
 For the default build on Linux, with CUDA and several gigabytes:
-    "$PYTHON" -m pip install "$TORCH", then make lab again
+                                     make lab TORCH_INDEX=https://pypi.org/simple
 EOF
 exit 1

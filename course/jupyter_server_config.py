@@ -1,7 +1,7 @@
 """What JupyterLab reads when lab.sh starts it: a notebook that is opened and closed is not "unsaved".
 
-A notebook's file says which Python ran it. As soon as a kernel has started, JupyterLab writes there which one
-it is, to the last digit, and takes the notebook for changed. So each is handed out with what it will write.
+When a kernel starts, JupyterLab writes its exact Python version into the notebook, and marks the notebook as
+changed. So the server puts that version in before it hands the notebook out.
 """
 
 from ipykernel.ipkernel import IPythonKernel

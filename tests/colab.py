@@ -38,7 +38,7 @@ def base() -> Path:
         _run([sys.executable, "-m", "venv", str(folder)])
         python = str(folder / "bin" / "python")
         _run(["sh", "course/install_torch.sh"], PYTHON=python)
-        # With torch named again, pip stops rather than replace the one that is there.
+        # Naming torch again pins it: pip fails rather than install another one.
         _run([python, "-m", "pip", "install", "--quiet", torch, "-r", str(REQUIREMENTS)])
         _run([python, "-m", "pip", "install", "--quiet", "--no-deps", *WITHOUT_DEPENDENCIES])
 

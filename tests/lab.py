@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fresh
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -62,9 +63,10 @@ def serving(folder: Path, home: Path, notebook: str) -> Iterator[Lab]:
     )
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         environment.pop(name, None)
+    wrapper = fresh.cut_off(network=True)
     with log.open("w") as out:
         server = subprocess.Popen(
-            [*fresh.cut_off(network=True), "sh", str(ROOT / "course" / "lab.sh"), notebook],
+            [*wrapper, "sh", str(ROOT / "course" / "lab.sh"), notebook],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -75,7 +77,9 @@ def serving(folder: Path, home: Path, notebook: str) -> Iterator[Lab]:
     try:
         yield Lab(folder, printed_address(log, server), log)
     finally:
-        server.terminate()  # it ends its kernels
+        # JupyterLab ends its kernels when it is asked to stop; bubblewrap around it would just kill it.
+        for process in psutil.Process(server.pid).children() if wrapper else [server]:
+            process.terminate()
         try:
             server.wait(20)
         except subprocess.TimeoutExpired:

@@ -22,7 +22,7 @@ case "$1 $2" in
 "-m pip") echo "$*" >>"$HOME/asked"; case "$*" in *${FAILS:-nothing}*) exit 1 ;; esac ;;
 esac
 """
-PROGRAMS = ("sh", "cat", "cksum", "cp", "cut", "dirname", "mkdir", "rm", "touch", "uname")
+PROGRAMS = ("sh", "cat", "cksum", "cp", "cut", "dirname", "mkdir", "rm", "rmdir", "touch", "uname")
 
 
 class Machine:
@@ -109,6 +109,46 @@ def test_intel_macs_are_sent_to_colab(machine: Machine, machine_kind: str, works
     assert ("colab.research.google.com" in done.stderr) != works
 
 
+def test_another_python_beside_an_intel_one_will_do(machine: Machine) -> None:
+    machine.put("python3", "3.12 Darwin x86_64")
+    machine.put("python3.11", "3.11 Darwin arm64")
+    assert "venv-3.11-" in machine.run().stdout
+
+
+def test_another_torch_is_another_environment(machine: Machine) -> None:
+    machine.put("python3", LINUX.format("3.12"))
+    index = {"TORCH_INDEX": "https://example.com/cu130"}
+    folders = {machine.run(**more).stdout for more in ({}, index, {"TORCH": "torch==2.12.0"}, index)}
+    assert len(folders) == 3
+    torch = [line for line in machine.asked() if "--no-index" in line]
+    assert [line.split()[-1] for line in torch] == ["torch==2.13.0", "torch==2.13.0", "torch==2.12.0"]
+
+
+def test_two_at_once_do_not_disturb_each_other(machine: Machine) -> None:
+    machine.put("python3", LINUX.format("3.12"))
+    done = machine.run()
+    folder = Path(done.stdout.strip()).parent
+    lock = folder.with_name(f"{folder.name}.lock")
+    assert not lock.exists()
+    (folder / ".ready").unlink()
+    lock.mkdir()  # the other one is at it
+    busy = machine.run()
+    assert busy.returncode == 1 and str(lock) in busy.stderr and folder.is_dir()
+    lock.rmdir()
+    assert machine.run(FAILS="requirements.txt").returncode != 0 and not lock.exists()
+    assert machine.run().stdout == done.stdout
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(machine: Machine) -> None:
+    machine.put("python3", LINUX.format("3.12"))
+    folder = Path(machine.run().stdout.strip())
+    (folder / "python").unlink()
+    machine.asked()
+    again = machine.run()
+    assert again.returncode == 0 and "Making the environment" in again.stderr and machine.asked()
+    assert (folder / "python").is_file()
+
+
 def test_made_once_whole_and_with_what_the_tests_need(machine: Machine) -> None:
     machine.put("python3", LINUX.format("3.12"))
     assert machine.run(FAILS="requirements-models").returncode != 0  # interrupted, or the network fails
@@ -130,12 +170,11 @@ def test_made_once_whole_and_with_what_the_tests_need(machine: Machine) -> None:
     assert (machine.run("test").stdout, machine.asked()) == (first.stdout, [])
 
 
-@pytest.mark.parametrize("home, variables", [("a home", {}), ("home", {"CACHE": "CACHE"})])
-def test_spaces_in_the_cache(tmp_path: Path, home: str, variables: dict[str, str]) -> None:
+@pytest.mark.parametrize("home, variable", [("a home", None), ("home", "XDG_CACHE_HOME")])
+def test_spaces_in_the_cache(tmp_path: Path, home: str, variable: str | None) -> None:
     machine = Machine(tmp_path, home)
     machine.put("python3", LINUX.format("3.12"))
-    if variables:
-        variables = {"CACHE": str(tmp_path / "a cache")}
+    variables = {variable: str(tmp_path / "a cache")} if variable else {}
     folder = Path(machine.run("test", **variables).stdout.strip())
     assert " " in str(folder) and (folder / "python").is_file()
     assert machine.asked()
@@ -151,12 +190,20 @@ def test_make_runs_in_the_environment(machine: Machine) -> None:
     environment = {
         "HOME": str(machine.home),
         "PATH": str(machine.programs),
-        "CACHE": str(machine.home / "a b"),
+        "XDG_CACHE_HOME": str(machine.home / "a b"),
     }
-    folder = Path(machine.run(CACHE=environment["CACHE"]).stdout.strip())
+    folder = Path(machine.run(XDG_CACHE_HOME=environment["XDG_CACHE_HOME"]).stdout.strip())
     (folder / "python").write_text('#!/bin/sh\necho "$0" "$@"\n', encoding="utf-8")
-    done = subprocess.run([make, "-C", str(ROOT), "check"], env=environment, capture_output=True, text=True)
-    assert f"{folder}/python -m course build --check" in done.stdout, done.stderr
+    (folder / "activate").write_text("echo entered", encoding="utf-8")
+
+    def said(*command: str) -> str:
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True).stdout
+
+    assert f"{folder}/python -m course build --check" in said(make, "check")
+    grade = said(make, "grade", "NAME=02_x", "FROM=a b", "OPTIONS=--due 2026-12-01T23:59")
+    assert f"{folder}/python -m course grade 02_x a b --due 2026-12-01T23:59" in grade
+    enter = "make() { " + make + ' "$@"; }; '  # as docs/instructors.md says
+    assert said("sh", "-c", enter + 'bin=$(make -s env) && . "$bin/activate"') == "entered\n"
 
 
 def test_the_real_python_says_who_it_is() -> None:

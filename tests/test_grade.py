@@ -35,13 +35,23 @@ from course.grading.execute import make_job
 from course.grading.sandbox import Limits
 from course.grading.table import FAILED, GRADED, NOTHING, Row
 
-# Small, so that endless code costs little time here; honest code needs a tenth of it. More on a busy machine.
-CELL, NOTEBOOK = (seconds * crowd() for seconds in (4, 25))
-LIMITS = Limits(
-    cell_seconds=CELL, call_seconds=CELL, notebook_seconds=NOTEBOOK, memory=1 << 30, disk=64 << 20
-)
 # To grade in other ways: a mixture of the class, without those that take long.
 FEW = ("alone", "flat", "wrote", "wrong", "partial", "twice", "deleted", "badjson", "crashes", "allclose")
+
+
+def limits() -> Limits:
+    """Small, so that endless code costs little time here; honest code needs a tenth of it.
+
+    More on a busy machine.
+    """
+    busy = crowd()
+    return Limits(
+        cell_seconds=4 * busy,
+        call_seconds=4 * busy,
+        notebook_seconds=25 * busy,
+        memory=1 << 30,
+        disk=64 << 20,
+    )
 
 
 def hand_in(pupils: list[Pupil], folder: Path) -> None:
@@ -80,7 +90,9 @@ class Class:
         before = digests(self.folder)
         command = [sys.executable, "-m", "course", "grade", NAME, str(self.folder), "--course", str(root)]
         command += ["--jobs", "8", "--students", str(names), "--memory", "1024"]
-        command += ["--cell-seconds", str(CELL), "--notebook-seconds", str(NOTEBOOK)]
+        most = limits()
+        command += ["--cell-seconds", str(most.cell_seconds)]
+        command += ["--notebook-seconds", str(most.notebook_seconds)]
         self.done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
         assert self.done.returncode == 0, self.done.stderr[-3000:]
         self.untouched = digests(self.folder) == before
@@ -234,7 +246,7 @@ def same(rows: list[Row], wanted: list[dict[str, str]]) -> None:
 def test_one_after_the_other_and_again(few) -> None:
     """Sequentially; then again, after a person has marked: nothing changes but what the person did."""
     root, folder, wanted = few
-    options = grade.Options(NAME, folder, root, jobs=1, limits=LIMITS)
+    options = grade.Options(NAME, folder, root, jobs=1, limits=limits())
     same(grade.grade(options)[0], wanted)
 
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
@@ -298,7 +310,7 @@ def test_on_dask_with_a_worker_killed(few, monkeypatch: pytest.MonkeyPatch) -> N
             killed.set()
 
         threading.Thread(target=kill, daemon=True).start()
-        options = grade.Options(NAME, folder, root, dask=cluster.scheduler_address, limits=LIMITS)
+        options = grade.Options(NAME, folder, root, dask=cluster.scheduler_address, limits=limits())
         rows, _ = grade.grade(options)
         assert killed.is_set() and len(recorded) > 3
     same(rows, wanted)
@@ -308,7 +320,7 @@ def test_on_dask_with_a_worker_killed(few, monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_scheduler(few, monkeypatch: pytest.MonkeyPatch) -> None:
     root, folder, _ = few
     monkeypatch.setattr(pool, "PATIENCE", 1.0)
-    options = grade.Options(NAME, folder, root, limits=LIMITS)
+    options = grade.Options(NAME, folder, root, limits=limits())
     for address in ("tcp://127.0.0.1:9", "nonsense"):
         with pytest.raises(CourseError, match=address):
             grade.grade(dataclasses.replace(options, dask=address))
@@ -323,9 +335,9 @@ def test_without_bubblewrap_it_says_so(few, monkeypatch: pytest.MonkeyPatch, cap
     with pytest.raises(
         CourseError, match=r"(?s)bubblewrap is not installed.*--no-sandbox.*can read your files"
     ):
-        grade.grade(grade.Options(NAME, folder, root, limits=LIMITS))
+        grade.grade(grade.Options(NAME, folder, root, limits=limits()))
     assert not (root / "gradebook.db").exists()
-    rows, _ = grade.grade(grade.Options(NAME, folder, root, jobs=2, sandboxed=False, limits=LIMITS))
+    rows, _ = grade.grade(grade.Options(NAME, folder, root, jobs=2, sandboxed=False, limits=limits()))
     same(rows, wanted)
     assert "runs as you" in capfd.readouterr().err
 
@@ -342,11 +354,11 @@ def test_deadline(tmp_path: Path) -> None:
         "timestamp.txt": b"2026-11-03 13:00:00.000000 UTC"}))  # fmt: skip
     hand_in([pupil], root / "handed in")
     due = datetime(2026, 11, 1, 12, 0)
-    [row], _ = grade.grade(grade.Options(NAME, root / "handed in", root, due=due, limits=LIMITS))
+    [row], _ = grade.grade(grade.Options(NAME, root / "handed in", root, due=due, limits=limits()))
     assert (row.late, row.total) == ("2 d 1 h", HONEST)
 
     def said(*command: str) -> str:
-        environment = fresh.environment(TZ="Asia/Shanghai")
+        environment = fresh.environment(TZ="CST-8")
         command = (sys.executable, *command)
         return subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
@@ -379,7 +391,7 @@ def test_what_runs_is_the_students_but_for_locked_cells() -> None:
     source.cells.insert(3, nbformat.v4.new_code_cell("given = 1"))
     notebook = classroom.with_cell("mine = 2")
     classroom.cell(notebook, "imports").source = "import nothing"
-    job = make_job(notebook, source, LIMITS, sandboxed=True)
+    job = make_job(notebook, source, limits(), sandboxed=True)
     run = [step.source for step in job.steps]
     assert "mine = 2" in run and "given = 1" not in run
     assert "import nothing" not in run and classroom.cell(source, "imports").source in run

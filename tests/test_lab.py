@@ -76,7 +76,7 @@ def test_the_server_starts_with_nbgrader(lab: Lab) -> None:
 
 @pytest.mark.parametrize("path", [f"lessons/{LESSON}.ipynb", f"exercises/{ASSIGNMENT}/attention.ipynb"])
 def test_opened_and_closed_it_is_not_unsaved(lab: Lab, page: Page, path: str) -> None:
-    """JupyterLab enters in a notebook which Python runs it; with course/lab.sh it finds that there."""
+    """JupyterLab writes the Python version into a notebook; course/lab.sh serves it with that filled in."""
     before = (lab.folder / path).read_bytes()
     open_notebook(page, lab, path)
     page.wait_for_timeout(3 * SECOND)  # for JupyterLab to find something to change

@@ -103,7 +103,7 @@ def command(limits: Limits) -> list[str]:
     """bubblewrap's command line; what it starts says a word when the sandbox stands, then waits."""
     line = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--hostname", "sandbox", "--new-session", "--die-with-parent"]
-    # Before what is shown, which may lie in there.
+    # /tmp first: a folder that is shown below may lie in it.
     line += ["--size", str(limits.disk), "--tmpfs", "/tmp", "--dir", "/tmp/home"]
     for path in readable():
         line += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind", path, path]
