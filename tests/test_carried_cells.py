@@ -4,6 +4,7 @@ damaged, full or read-only. The language model is a tiny stand-in; the lessons' 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -86,6 +87,9 @@ def test_a_failing_pip_gives_a_sentence(install: Callable[..., Pip]) -> None:
         RuntimeError, match=f"pip cannot install {NOT_HERE}: ERROR: .*No space left on device"
     ):
         install(NOT_HERE, pip=Pip(1, full))
+    kept = "error: externally-managed-environment\n\n  A long explanation.\n\nhint: See PEP 668."
+    with pytest.raises(RuntimeError, match=f"pip cannot install {NOT_HERE}: error: externally-managed"):
+        install(NOT_HERE, pip=Pip(1, kept))
     with pytest.raises(RuntimeError, match="it says nothing"):
         install(NOT_HERE, pip=Pip(1))
 
@@ -202,7 +206,25 @@ def test_a_copy_that_is_not_whole_is_made_again(
     assert kept(tmp_path)
 
 
-def test_two_notebooks_at_once(smollm2: Cell, tmp_path: Path) -> None:
+def test_what_a_stopped_kernel_left_is_swept_up(smollm2: Cell, tmp_path: Path) -> None:
+    smollm2.load()
+    folder = kept(tmp_path)
+    old, young = (folder.with_name(f"{folder.name}-part-{name}") for name in ("old", "young"))
+    for path in (old, young):
+        path.mkdir()
+    os.utime(old, (0, 0))
+    empty(folder)
+    smollm2.load()
+    assert not old.exists() and young.exists()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_two_notebooks_at_once(
+    smollm2: Cell, tmp_path: Path, damaged: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if damaged:
+        smollm2.load()
+        empty(kept(tmp_path))
     both, right = threading.Barrier(2), []
 
     def unpack() -> tuple[PreTrainedTokenizerFast, LlamaForCausalLM]:
@@ -217,6 +239,7 @@ def test_two_notebooks_at_once(smollm2: Cell, tmp_path: Path) -> None:
         thread.join()
     assert right == [True, True]
     assert kept(tmp_path)
+    assert "could not be kept" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
