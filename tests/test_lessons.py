@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from course.sources import INSTALLS
 ENVIRONMENT = dict(os.environ)  # tests are collected before the first one runs
 LESSONS = sorted((ROOT / "lessons").glob("*.ipynb"))
 SLOW_DAY = 1.5  # a shared machine may take this much longer than the lesson allows itself
+CORES = 1.75  # that a lesson keeps busy at most, on average; some cells use two, most use one
 MOST_SECONDS_A_CELL = 60
 MOST_MEMORY = 3e9
 HANGS = 3600  # seconds; whether a lesson was too slow, a test says
@@ -50,6 +51,7 @@ class Run:
     seconds: float
     slowest_cell: float
     memory: float
+    processor: float = 0.0  # seconds that it had of all cores together
     crowd: float = 1.0  # how many times longer things took because of other programs, at most
     home: Path | None = None
 
@@ -85,8 +87,10 @@ def run_lesson(path: Path, folder: Path, python: Path | None = None) -> Run:
         return Run(path.stem, committed, executed, done.stdout + done.stderr, 0, 0, 0, home=home)
     seconds, slowest_cell, memory = map(float, done.stdout.split())
     executed = nbformat.read(out, as_version=4)
-    crowd = crowding(before, processor_seconds(), seconds)
-    return Run(path.stem, committed, executed, "", seconds, slowest_cell, memory, crowd, home)
+    after = processor_seconds()
+    crowd = crowding(before, after, seconds)
+    own = after[0] - before[0]
+    return Run(path.stem, committed, executed, "", seconds, slowest_cell, memory, own, crowd, home)
 
 
 def processor_seconds() -> tuple[float, float]:
@@ -136,6 +140,7 @@ def test_within_limits(lesson: Run, record_property) -> None:
     record_property(
         "lesson",
         f"{lesson.name}: {lesson.seconds:.0f} s (of {lesson.most_seconds}), "
+        f"{lesson.processor:.0f} s of processors, "
         f"slowest cell {lesson.slowest_cell:.0f} s, {lesson.memory / 1e9:.1f} GB; "
         f"other programs make that {lesson.crowd:.1f} times as long at most",
     )
@@ -145,6 +150,8 @@ def test_within_limits(lesson: Run, record_property) -> None:
 def over_limits(lesson: Run) -> list[str]:
     most = [
         ("seconds", lesson.seconds, lesson.most_seconds * SLOW_DAY * lesson.crowd),
+        # Beside others it may take longer, but not calculate more.
+        ("seconds of processors", lesson.processor, lesson.most_seconds * SLOW_DAY * CORES),
         ("seconds in one cell", lesson.slowest_cell, MOST_SECONDS_A_CELL * SLOW_DAY * lesson.crowd),
         ("bytes of memory", lesson.memory, MOST_MEMORY),
     ]
@@ -378,14 +385,16 @@ def test_crowding() -> None:
     ],
 )
 def test_a_run_over_its_limits_is_found(seconds: float, slowest: float, memory: float, reason: str) -> None:
-    assert over_limits(Run("a", notebook(ROW), notebook(ROW), "", 10 * SLOW_DAY, 5, 1e9)) == []
-    [said] = over_limits(Run("a", notebook(ROW), notebook(ROW), "", seconds, slowest, memory))
+    assert over_limits(Run("a", notebook(ROW), notebook(ROW), "", 10 * SLOW_DAY, 5, 1e9, 9)) == []
+    [said] = over_limits(Run("a", notebook(ROW), notebook(ROW), "", seconds, slowest, memory, 9))
     assert reason in said
 
 
 def test_on_a_crowded_machine_a_lesson_may_take_longer() -> None:
-    run = Run("a", notebook(ROW), notebook(ROW), "", 20 * SLOW_DAY, 2 * MOST_SECONDS_A_CELL, 1e9, crowd=2)
+    run = Run("a", notebook(ROW), notebook(ROW), "", 20 * SLOW_DAY, 2 * MOST_SECONDS_A_CELL, 1e9, 9, crowd=2)
     assert over_limits(run) == []
+    [said] = over_limits(replace(run, processor=10 * SLOW_DAY * CORES + 1))
+    assert "seconds of processors" in said
 
 
 def test_a_lesson_finds_only_what_it_asks_for(tmp_path: Path) -> None:
