@@ -64,7 +64,8 @@ version=$(about "$python" | cut -d' ' -f1)
 key=$({ cat requirements.txt requirements-models.txt && echo "${TORCH:-} ${TORCH_INDEX:-}"; } | cksum | cut -d' ' -f1)
 VENV=$CACHE/venv-$version-$key
 
-if [ ! -e "$VENV/.ready" ] || ! "$VENV/bin/python" -c "" >/dev/null 2>&1; then # its Python may have been removed meanwhile
+# Made, but of a Python that has been removed since, it is made again.
+if [ ! -e "$VENV/.ready" ] || ! "$VENV/bin/python" -c "" >/dev/null 2>&1; then
     mkdir -p "$CACHE"
     mkdir "$VENV.lock" 2>/dev/null ||
         stop "The environment is being made at this moment. If not, delete the folder $VENV.lock and try again."

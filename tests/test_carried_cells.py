@@ -253,13 +253,13 @@ def test_where_it_cannot_be_kept_it_works_all_the_same(
     missing, tmp_path: Path, options: list[str], why: str
 ) -> None:
     """A full disk, a read-only home: a sentence, and the model."""
-    if not fresh.cut_off():
-        missing("bubblewrap is not installed")
+    if not (cut_off := fresh.cut_off()):
+        missing("no bubblewrap")
     code = "from test_carried_cells import Cell\ncell = Cell()\nprint(cell.load(), cell.unpacked)"
     options = [option.replace("HOME", str(tmp_path)) for option in options]
     environment = fresh.environment(HOME=str(tmp_path), PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}")
     done = subprocess.run(
-        [*fresh.cut_off()[:-1], *options, "--", sys.executable, "-c", code],
+        [*cut_off[:-1], *options, "--", sys.executable, "-c", code],
         env=environment,
         capture_output=True,  # as bytes: as text, \r would be taken for the end of a line
     )

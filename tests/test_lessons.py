@@ -7,8 +7,6 @@ Colab has. What else it needs it installs by itself, from a folder of wheels.
 from __future__ import annotations
 
 import os
-import resource
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +19,7 @@ import fresh
 import nbformat
 import psutil
 import pytest
+from machine import children_seconds
 from nbformat import NotebookNode
 
 from course.build import MOST_BYTES
@@ -95,10 +94,10 @@ def run_lesson(path: Path, folder: Path, python: Path | None = None) -> Run:
 
 def processor_seconds() -> tuple[float, float]:
     """So far, of all processor cores: those that this process's children had, and those of all programs."""
-    children, all_times = resource.getrusage(resource.RUSAGE_CHILDREN), psutil.cpu_times()
+    all_times = psutil.cpu_times()
     idle = all_times.idle + getattr(all_times, "iowait", 0.0)
     everything = sum(all_times[:8])  # what comes behind is counted in these, too
-    return children.ru_utime + children.ru_stime, everything - idle
+    return children_seconds(), everything - idle
 
 
 def crowding(before: tuple[float, float], after: tuple[float, float], seconds: float) -> float:
@@ -270,14 +269,14 @@ def beginning(notebook: NotebookNode) -> NotebookNode | None:
 
 def test_the_network_is_off(missing) -> None:
     """A program reaches a server on this machine; cut off it cannot, so the lessons cannot either."""
-    if not shutil.which("bwrap"):
-        missing("bubblewrap is not installed")
+    if not (cut_off := fresh.cut_off()):
+        missing("no bubblewrap")
     program = "import os, socket, sys; print(os.readlink('/proc/self/ns/net'), flush=True); "
     program += "socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5)"
     with socket.create_server(("127.0.0.1", 0)) as server:
         command = [sys.executable, "-c", program, str(server.getsockname()[1])]
         outside = subprocess.run(command, capture_output=True, text=True)
-        inside = subprocess.run(fresh.cut_off() + command, capture_output=True, text=True)
+        inside = subprocess.run(cut_off + command, capture_output=True, text=True)
     assert outside.returncode == 0, outside.stderr
     assert "ConnectionRefusedError" in inside.stderr
     assert inside.stdout.startswith("net:") and inside.stdout != outside.stdout
@@ -288,8 +287,8 @@ def test_the_users_cache_is_out_of_reach(
     missing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: bool
 ) -> None:
     """A model that lies there helps nobody; nothing can be put there; environments are seen, read-only."""
-    if not shutil.which("bwrap"):
-        missing("bubblewrap is not installed")
+    if not fresh.cut_off():
+        missing("no bubblewrap")
     model, environment = tmp_path / "smollm2" / "config.json", tmp_path / "venv" / "pyvenv.cfg"
     for path in (model, environment):
         path.parent.mkdir()
