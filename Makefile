@@ -1,6 +1,6 @@
 # make lab    the environment, then JupyterLab on the first lesson
 # make test   the environment, then every test
-# make build  notebooks from their sources (NAMES="01_attention" for some of them)
+# make build  notebooks from their sources (NAMES="01_attention 1_2_parallel" for some of them)
 # make check  are the committed notebooks the ones that the sources give? (seconds)
 # make grade  a class: NAME=01_attention FROM=the folder with what was handed in (docs/instructors.md)
 # make env    the environment alone

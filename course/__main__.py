@@ -1,4 +1,4 @@
-"""python -m course build [NAME ...] [--check] [--assignments]
+"""python -m course build [NAME ...] [--check] [--assignments] [--prose]
 python -m course grade NAME FOLDER [--jobs N] [--dask tcp://...] [--due TIME] [--students FILE]
 python -m course benchmark --text FILE --nanogpt FOLDER [--seeds N] [--long]
 """
@@ -18,10 +18,14 @@ from .errors import ROOT, CourseError
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m course")
     commands = parser.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("build", help="sources -> lessons/, solutions/, exercises/ and README.md")
-    make.add_argument("names", nargs="*", metavar="NAME", help="01_attention; all where none is named")
-    make.add_argument("--check", action="store_true", help="say what is stale; run and write nothing")
-    make.add_argument("--assignments", action="store_true", help="leave the lessons, which take minutes")
+    make = commands.add_parser("build", help="sources -> lessons/, solutions/, exercises/, and pages")
+    make.add_argument("names", nargs="*", metavar="NAME", help="01_attention, 1_2_parallel; all if none")
+    how = make.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="say what is stale; run and write nothing")
+    how.add_argument("--assignments", action="store_true", help="leave lessons and labs, which take minutes")
+    how.add_argument(
+        "--prose", action="store_true", help="only prose of lessons and labs has changed: keep outputs"
+    )
     _add_grade(commands)
     race = commands.add_parser("benchmark", help="lesson 3's recipe against nanoGPT's, on one core")
     race.add_argument("--text", type=Path, required=True, metavar="FILE", help="the text: tinyshakespeare")
@@ -34,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _grade(options)
         if options.command == "benchmark":
             return benchmark.main(options.text, options.nanogpt, options.seeds, options.long)
-        return build.main(options.names, options.check, options.assignments)
+        return build.main(options.names, options.check, options.assignments, options.prose)
     except CourseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

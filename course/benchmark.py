@@ -28,8 +28,8 @@ from .sources import find_cell
 
 LESSON = ROOT / "course" / "lessons" / "03_tiny_gpt.py"
 CELLS = (
-    "cells:warm_up_and_cosine",
-    *(f"lessons/01_attention:{name}" for name in ("attention", "causal_mask", "rope", "heads")),
+    "cells/training:warm_up_and_cosine",
+    *(f"cells/attention:{name}" for name in ("attention", "causal_mask", "rope", "heads")),
     "lessons/02_tokenization_and_arithmetic:muon",
     *(
         f"lessons/03_tiny_gpt:{name}"
@@ -250,7 +250,7 @@ def report(results: dict[str, list[Result]]) -> str:
         "| recipe | processor seconds | loss, nats a character | nanoGPT's time is |",
         "| --- | --- | --- | --- |",
     ]
-    spread = define(("cells:spread",), {})["spread"]
+    spread = define(("cells/statistics:spread",), {})["spread"]
     base = [result.seconds for result in results["nanoGPT"]]
     for name, runs in results.items():
         seconds = [run.seconds for run in runs]

@@ -7,6 +7,7 @@ next, and puts nothing in place before the whole of it has been made.
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,14 +17,15 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from . import readme
+from . import claims, pages, sizes
 from .errors import ROOT, CourseError, relative
-from .files import write_whole
-from .run import FAILURES, execute, faults, headline
-from .sources import HIDDEN_MARKS, SOLUTION_MARKS, cell_label, expand
+from .files import read_notebook, write_whole
+from .run import FAILURES, answers, execute, faults, headline
+from .sources import ANSWERS, HIDDEN_MARKS, SOLUTION_MARKS, cell_label, expand, read_source
 
 MOST_BYTES = 1_500_000
 LESSONS = ROOT / "course" / "lessons"
+LABS = ROOT / "course" / "labs"
 EXERCISES = ROOT / "course" / "exercises"
 
 
@@ -32,8 +34,17 @@ def names() -> list[str]:
     return sorted({path.stem for folder in (LESSONS, EXERCISES) for path in folder.glob("[0-9][0-9]_*.py")})
 
 
+def labs() -> list[str]:
+    """Every N_M_name that has a source, in order."""
+    return sorted(path.stem for path in LABS.glob("[0-9]_[0-9]_*.py"))
+
+
 def lesson_path(name: str) -> Path:
     return ROOT / "lessons" / f"{name}.ipynb"
+
+
+def lab_path(name: str) -> Path:
+    return ROOT / "lessons" / "labs" / f"{name}.ipynb"
 
 
 def assignment_path(folder: str, name: str, root: Path | None = None) -> Path:
@@ -53,27 +64,103 @@ def as_text(notebook: NotebookNode) -> str:
 
 def build_lesson(name: str) -> str:
     """Run a lesson and put it in place, with its headline figure; the line to print."""
-    source = LESSONS / f"{name}.py"
+    notebook, said = _run("lesson", name, LESSONS / f"{name}.py")
+    _write_lesson(notebook, lesson_path(name))
+    return said
+
+
+def _write_lesson(notebook: NotebookNode, path: Path) -> None:
+    write(notebook, path)
+    if figure := headline(notebook):
+        path.with_suffix(".png").write_bytes(base64.b64decode(figure["data"]["image/png"]))
+
+
+def build_lab(name: str) -> str:
+    """Run a lab and put it in place; the line to print."""
+    source = LABS / f"{name}.py"
+    notebook, said = _run("lab", name, source)
+    _check_answer(source, notebook)
+    write(notebook, lab_path(name))
+    return said
+
+
+def _check_answer(source: Path, lab: NotebookNode) -> None:
+    if reason := wrong_answer(lab):
+        raise CourseError(source, reason)
+
+
+def wrong_answer(lab: NotebookNode) -> str | None:
+    """Why a lab has not answered its claim, once, with one of the five grades; None if it has."""
+    claim, found = lab.metadata["course"].get("claim"), answers(lab)
+    if [row["claim"] for row in found] != [claim]:
+        return f"it answers the claims {[row['claim'] for row in found]}; its header says claim: {claim!r}"
+    if not claims.is_grade(found[0]["grade"]):
+        return f"grade {found[0]['grade']!r} is none of: {', '.join(claims.GRADES)}, {claims.CONDITION}..."
+    length = sizes.words(found[0]["sentence"])
+    if not 0 < length <= sizes.ANSWER_WORDS:
+        return f"its answer has {length} words; a sentence of at most {sizes.ANSWER_WORDS} says it all"
+    return None
+
+
+def _run(kind: str, name: str, source: Path) -> tuple[NotebookNode, str]:
+    """The executed notebook, and what it cost beside its limits.
+
+    Raises:
+        CourseError: it does not run, shows what a reader must not meet, or is larger than sizes.py allows.
+    """
     notebook = expand(source)
     built_from = [_origin(source, notebook, index) for index in range(len(notebook.cells))]
+    claim = notebook.metadata["course"].get("claim")
+    if kind == "lab" and claim not in claims.written_claims():
+        raise CourseError(source, f"header: claim: {claim!r} does not stand in course/claims.yaml")
+    if kind == "lab" and (other := claims.lab_of(claim)) not in (None, name):
+        raise CourseError(source, f"{other} answers claim {claim}, too: one lab a claim")
+    found = sizes.content(kind, notebook)
+    if large := sizes.too_large(name, found):
+        raise CourseError(source, f"not the size of a {kind}: {'; '.join(large)}\n{sizes.line(name, found)}")
     try:
         report = execute(notebook)
     except FAILURES as error:
         raise CourseError(source, f"it does not run:\n{error}") from error
-    if found := faults(notebook):
-        index, reason = found[0]
+    if wrong := faults(notebook):
+        index, reason = wrong[0]
         raise CourseError(source, reason, built_from[index])
     size = len(as_text(notebook).encode())
     if size > MOST_BYTES:
         raise CourseError(source, f"built it has {size:,} bytes, more than {MOST_BYTES:,}: smaller figures")
-    write(notebook, lesson_path(name))
-    figure = headline(notebook)
-    if figure:
-        lesson_path(name).with_suffix(".png").write_bytes(base64.b64decode(figure["data"]["image/png"]))
-    return (
-        f"lessons/{name}.ipynb: {report.seconds:.0f} s, slowest cell {report.slowest_cell:.0f} s, "
-        f"{report.memory / 1e9:.1f} GB, {size / 1e3:.0f} kB"
-    )
+    found += sizes.costs(kind, report, size)
+    if large := sizes.too_large(name, found):
+        raise CourseError(source, f"too much for a {kind}: {'; '.join(large)}\n{sizes.line(name, found)}")
+    return notebook, sizes.line(name, found)
+
+
+def build_prose(name: str) -> str:
+    """Take over prose that has changed; outputs stay, since the code is the one that gave them.
+
+    Raises:
+        CourseError: the code has changed, or the notebook is not built yet: it has to run.
+    """
+    kind = "lab" if name in labs() else "lesson"
+    source = (LABS if kind == "lab" else LESSONS) / f"{name}.py"
+    path = lab_path(name) if kind == "lab" else lesson_path(name)
+    new = expand(source)
+    if not path.is_file():
+        raise CourseError(source, f"it is not built yet: python -m course build {name}")
+    ran = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    code = [cell for cell in new.cells if cell.cell_type == "code"]
+    if [cell.source for cell in ran] != [cell.source for cell in code]:
+        raise CourseError(source, f"its code has changed: python -m course build {name}")
+    for before, after in zip(ran, code, strict=True):
+        after.outputs, after.execution_count = before.outputs, before.execution_count
+    found = sizes.content(kind, new)
+    if large := sizes.too_large(name, found):
+        raise CourseError(source, f"not the size of a {kind}: {'; '.join(large)}")
+    if kind == "lab":
+        _check_answer(source, new)  # the header may name another claim now
+        write(new, path)
+    else:
+        _write_lesson(new, path)  # another cell may have the headline now
+    return sizes.line(name, found)
 
 
 def _origin(source: Path, notebook: NotebookNode, index: int) -> str:
@@ -125,6 +212,8 @@ def check(which: Iterable[str]) -> list[str]:
     """What is committed but was not built from what is written; nothing is run."""
     stale = []
     for name in which:
+        if (LABS / f"{name}.py").is_file():
+            stale += _compare(lab_path(name), expand(LABS / f"{name}.py"), outputs=False)
         if (LESSONS / f"{name}.py").is_file():
             stale += _compare(lesson_path(name), expand(LESSONS / f"{name}.py"), outputs=False)
         if (EXERCISES / f"{name}.py").is_file():
@@ -132,6 +221,17 @@ def check(which: Iterable[str]) -> list[str]:
             stale += _compare(assignment_path("solutions", name), solution)
             stale += _compare(assignment_path("exercises", name), make_release(name, solution))
     return stale
+
+
+def _without_source() -> list[str]:
+    """Built notebooks whose source is gone or has another name now."""
+    places = [(LESSONS, claims.lesson_notebooks()), (LABS, claims.lab_notebooks())]
+    return [
+        f"{relative(path)}: it has no source; delete it"
+        for folder, built in places
+        for path in built
+        if not (folder / f"{path.stem}.py").is_file()
+    ]
 
 
 def _compare(path: Path, wanted: NotebookNode, outputs: bool = True) -> list[str]:
@@ -154,36 +254,67 @@ def _compare(path: Path, wanted: NotebookNode, outputs: bool = True) -> list[str
     return [f"{relative(path)}: differs from its source (number of cells, or the notebook's metadata)"]
 
 
-def build(which: list[str], assignments_only: bool = False) -> None:
-    """Build the named lessons and assignments, then the README's table.
+def build(which: list[str], assignments_only: bool = False, prose_only: bool = False) -> None:
+    """Build the named notebooks, or all; then the pages, and the lessons that repeat a lab's answer.
 
     Raises:
         CourseError: with the file, the cell and the reason; what stood before still stands.
     """
-    for name in _known(which):
-        if (EXERCISES / f"{name}.py").is_file():
+    for name in _known(which):  # labs come first: lessons repeat their answers
+        if (EXERCISES / f"{name}.py").is_file() and not prose_only:
             print(build_assignment(name), flush=True)
-        if (LESSONS / f"{name}.py").is_file() and not assignments_only:
-            print(build_lesson(name), flush=True)
-    readme.update(names())
+        if assignments_only:
+            continue
+        if (LABS / f"{name}.py").is_file():
+            print((build_prose if prose_only else build_lab)(name), flush=True)
+        if (LESSONS / f"{name}.py").is_file():
+            print((build_prose if prose_only else build_lesson)(name), flush=True)
+    if not assignments_only:
+        pages.update()
+        _repeat_answers(which or labs())
+
+
+def _repeat_answers(some_labs: list[str]) -> None:
+    """Put the labs' answers into the lessons that repeat them, where nothing else has changed in those."""
+    numbers = {name.partition("_")[0] for name in some_labs if name in labs()}
+    for name in names():
+        source, path = LESSONS / f"{name}.py", lesson_path(name)
+        if str(int(name[:2])) not in numbers or not source.is_file() or not path.is_file():
+            continue
+        texts = [cell.source for cell in read_source(source).cells]
+        if not any(ANSWERS in text for text in texts):
+            continue
+        new, old = (
+            [cell.source for cell in notebook.cells] for notebook in (expand(source), read_notebook(path))
+        )
+        if new == old:
+            continue
+        # The answers' cell is the one that reads otherwise than its source.
+        others = [
+            [text for text in built if text in texts or text.startswith("# @title")] for built in (new, old)
+        ]
+        if others[0] == others[1]:
+            print(build_prose(name), flush=True)
+        else:
+            print(f"{name} has other changes, too: python -m course build {name} takes over the new answers")
 
 
 def _known(which: list[str]) -> list[str]:
+    known = labs() + names()
     for name in which:
-        if name not in names():
-            raise CourseError(LESSONS / f"{name}.py", f"no such source; there are {', '.join(names())}")
-    return which or names()
+        if name not in known:
+            folder = LABS if re.match(r"\d_\d", name) else LESSONS
+            raise CourseError(folder / f"{name}.py", f"no such source; there are {', '.join(known)}")
+    return [name for name in known if name in which] if which else known
 
 
-def main(which: list[str], checking: bool, assignments_only: bool) -> int:
+def main(which: list[str], checking: bool, assignments_only: bool, prose_only: bool = False) -> int:
     if not checking:
-        build(which, assignments_only)
+        build(which, assignments_only, prose_only)
         return 0
-    stale = check(_known(which))
-    if readme.text(names()) != readme.README.read_text(encoding="utf-8"):
-        stale.append("README.md: its table of lessons is not the one that the lessons give")
-    for line in stale:
+    found = check(_known(which)) + pages.stale() + ([] if which else _without_source())
+    for line in found:
         print(line)
-    if stale:
+    if found:
         print("Run: python -m course build " + " ".join(which))
-    return 1 if stale else 0
+    return 1 if found else 0

@@ -22,11 +22,12 @@ from nbformat import NotebookNode
 # How a run can fail: a cell raises an exception, takes for ever, or takes its kernel with it.
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 VERDICTS_MIME = "application/vnd.course.verdicts+json"
+ANSWER_MIME = "application/vnd.course.answer+json"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run took: seconds of wall clock, and memory in bytes.
+    """What a run took: seconds of wall clock in all and in one cell, bytes of memory, processor seconds.
 
     The memory is the peak of the largest kernel that this Python process has run so far.
     """
@@ -34,6 +35,7 @@ class Report:
     seconds: float
     slowest_cell: float
     memory: int
+    processor: float
 
 
 def execute(notebook: NotebookNode, python: str = sys.executable, timeout: int = 600) -> Report:
@@ -54,6 +56,7 @@ def execute(notebook: NotebookNode, python: str = sys.executable, timeout: int =
             **os.environ,
             "PYTHONPATH": "",
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "COURSE_BUILD": "1",  # nobody is there to move a slider: a picture in its place
         }
         client = NotebookClient(
             notebook,
@@ -62,7 +65,7 @@ def execute(notebook: NotebookNode, python: str = sys.executable, timeout: int =
             coalesce_streams=True,
             resources={"metadata": {"path": folder}},
         )
-        start = time.perf_counter()
+        start, before = time.perf_counter(), _processor_seconds()
         try:
             # nbclient leaves a kernel that it did not start itself running, unless told otherwise.
             client.execute(env=environment, cwd=folder, cleanup_kc=True)
@@ -71,7 +74,14 @@ def execute(notebook: NotebookNode, python: str = sys.executable, timeout: int =
             slowest = max((_cell_seconds(cell) for cell in notebook.cells), default=0.0)
             tidy(notebook)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return Report(seconds, slowest, peak * (1 if sys.platform == "darwin" else 1024))
+    memory = peak * (1 if sys.platform == "darwin" else 1024)
+    return Report(seconds, slowest, memory, _processor_seconds() - before)
+
+
+def _processor_seconds() -> float:
+    """Of all kernels that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _cell_seconds(cell: NotebookNode) -> float:
@@ -148,6 +158,16 @@ def verdicts(notebook: NotebookNode) -> list[dict]:
         for cell in notebook.cells
         for output in cell.get("outputs", [])
         for row in output.get("data", {}).get(VERDICTS_MIME, [])
+    ]
+
+
+def answers(notebook: NotebookNode) -> list[dict]:
+    """What a lab answered: {"claim", "sentence", "grade"}, as answer() stored it beside its box."""
+    return [
+        output["data"][ANSWER_MIME]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if ANSWER_MIME in output.get("data", {})
     ]
 
 

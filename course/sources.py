@@ -1,14 +1,18 @@
 """Text sources in, notebooks out: what is checked and filled in before anything runs.
 
-A source is a jupytext py:percent file. Its header names the lesson and the packages it needs that Colab lacks
-(the first code cell then installs what is missing, before anything can look for it); its cells may carry
+A source is a jupytext py:percent file. Its header names the notebook, the topics of course/cells/ that it
+carries and the packages it needs that Colab lacks: both make the setup cell, which stands before the first
+code cell. Its cells may have
 
-    name="rope"               this cell can be carried into other notebooks
-    reuse="cells:show"        the named cell of course/cells.py stands here
-    reuse="lessons/03_tiny_gpt:block"
+    fold="Train both models"  plumbing: folded under this title
     lang="zh"                 the rendering, in Chinese, of the prose cell just above
-    tags=["headline"]         the figure that README.md shows
+    tags=["headline"]         the figure that README.md shows; "diagram", "result": what sizes.py counts
     nbgrader={...}            nbgrader's own marks
+    name="muon"               other notebooks can carry this cell
+    reuse="cells/checks:checks", reuse="lessons/03_tiny_gpt:block"
+                              the cell of that name stands here, folded
+
+A line `<!-- answers -->` in the prose of a lesson becomes the answers that the labs to its claims gave.
 """
 
 from __future__ import annotations
@@ -25,26 +29,35 @@ import nbformat
 from nbformat import NotebookNode
 from packaging.requirements import InvalidRequirement, Requirement
 
+from . import claims
 from .errors import ROOT, CourseError
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-CELL_KEYS = {"name", "reuse", "lang", "tags", "nbgrader"}
+HEADER_KEYS = {"title", "summary", "claim", "claims", "minutes", "carries", "needs", "seconds"}
+CELL_KEYS = {"name", "reuse", "fold", "lang", "tags", "nbgrader"}
 NBGRADER_KEYS = {"grade", "grade_id", "locked", "points", "schema_version", "solution", "task"}
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
-INSTALLS = "installs"  # the tag of the cell that installs what is missing
 HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+INSTALLS = "installs"  # the tag of the cell that installs what is missing
+SETUP_TITLE = "Setup: run it, no need to read it"
+ANSWERS = "<!-- answers -->"
 
 
 def cell_label(path: Path, index: int, cell: NotebookNode) -> str:
     """Which cell, in words a person can search for: number, line in the source, name."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    marks = [number for number, line in enumerate(lines, 1) if re.match(r"# %%", line)]
+    marks = _marked_lines(path.read_text(encoding="utf-8"))
     where = f"cell {index + 1}"
     if index < len(marks):
         where += f", line {marks[index]}"
     name = cell.metadata.get("name") or _grade_id(cell)
     return where + (f", named {name!r}" if name else "")
+
+
+@functools.lru_cache(maxsize=16)
+def _marked_lines(text: str) -> list[int]:
+    """Where cells begin. Every cell of a source asks, and some have thousands of lines."""
+    return [number for number, line in enumerate(text.splitlines(), 1) if line.startswith("# %%")]
 
 
 def _grade_id(cell: NotebookNode) -> str | None:
@@ -76,6 +89,7 @@ def read_source(path: Path) -> NotebookNode:
             )
         _check_marks(path, cell, label)
         _check_language(path, notebook.cells, index, label)
+        _check_fold(path, cell, label)
         _check_unique(path, names, cell.metadata.get("name"), label, "name")
         _check_unique(path, grade_ids, _grade_id(cell), label, "grade_id")
     return notebook
@@ -87,6 +101,17 @@ def _check_unique(path: Path, seen: dict[str, str], value: str | None, label: st
     if value in seen:
         raise CourseError(path, f"{key} {value!r} is taken already by {seen[value]}", label)
     seen[value] = label
+
+
+def _check_fold(path: Path, cell: NotebookNode, label: str) -> None:
+    """A title for code that stands here; a cell that is carried has its own."""
+    if "fold" not in cell.metadata:
+        return
+    title = cell.metadata["fold"]
+    if not isinstance(title, str) or not title.strip():
+        raise CourseError(path, f"fold={title!r} must be a title that says what the cell does", label)
+    if cell.cell_type != "code" or "reuse" in cell.metadata:
+        raise CourseError(path, "fold belongs to a code cell that is not carried from elsewhere", label)
 
 
 def _check_language(path: Path, cells: list[NotebookNode], index: int, label: str) -> None:
@@ -153,23 +178,34 @@ def expand(path: Path, language: str = "en") -> NotebookNode:
     header = source.metadata.get("course")
     if not isinstance(header, dict) or "title" not in header:
         raise CourseError(path, "the header needs jupyter: course: title: (see course/lessons/)")
+    if unknown := set(header) - HEADER_KEYS:
+        raise CourseError(
+            path, f"header: unknown key {sorted(unknown)[0]!r}; known are {sorted(HEADER_KEYS)}"
+        )
+    if not isinstance(header.get("claims", []), list):
+        raise CourseError(path, f'header: claims: {header["claims"]!r} must be a list like ["1.1", "1.2"]')
     cells: list[NotebookNode] = []
     used: set[str] = set()
-    needs = _needs(path, header)
+    setup = _setup(path, header, used)
     for index, cell in enumerate(source.cells):
         if not _in_language(source.cells, index, language):
             continue
-        if needs and cell.cell_type == "code":
-            cells.append(_installing(path, needs, used))
-            needs = []
+        if setup and cell.cell_type == "code":
+            cells.append(setup)
+            setup = None
         metadata: dict = {}
         text = cell.source
+        if cell.cell_type == "markdown" and ANSWERS in text:
+            text = text.replace(ANSWERS, claims.answers_in_prose(header.get("claims", [])))
         if marks := cell.metadata.get("nbgrader"):
             metadata["nbgrader"] = dict(marks)
         if tags := cell.metadata.get("tags"):
             metadata["tags"] = list(tags)
         if key := cell.metadata.get("reuse"):
             text = _carried(key, path, cell_label(path, index, cell))
+            metadata |= FOLDED
+        if title := cell.metadata.get("fold"):
+            text = _title(title) + text
             metadata |= FOLDED
         new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         grade_id = metadata.get("nbgrader", {}).get("grade_id")
@@ -200,12 +236,38 @@ def _needs(path: Path, header: dict) -> list[str]:
     return needs
 
 
-def _installing(path: Path, needs: list[str], used: set[str]) -> NotebookNode:
-    """The first code cell of a notebook that needs packages. What is imported later finds them."""
-    lines = ["install_missing(", *(f"    {json.dumps(entry)}," for entry in needs), ")"]
-    text = "\n".join([_carried("cells:install", path, "header"), "", "", *lines])
-    metadata = {"tags": [INSTALLS], **FOLDED}
+def _setup(path: Path, header: dict, used: set[str]) -> NotebookNode | None:
+    """The one cell that holds all a notebook carries. What is missing is installed before any import."""
+    needs, metadata = _needs(path, header), dict(FOLDED)
+    parts = []
+    if needs:
+        lines = ["install_missing(", *(f"    {json.dumps(entry)}," for entry in needs), ")"]
+        parts.append("\n".join([*_topic("install", path), "", "", *lines]))
+        metadata["tags"] = [INSTALLS]
+    carries = header.get("carries", [])
+    if not isinstance(carries, list):
+        raise CourseError(path, f"header: carries: {carries!r} must be a list like [torch, figures]")
+    for topic in carries:
+        parts += _topic(topic, path)
+    if not parts:
+        return None
+    # Alone, an installing cell says what it does; lessons that are not rewritten have no other setup.
+    text = (_title(SETUP_TITLE) if carries else _origin_title("install", "cells")) + "\n\n\n".join(parts)
     return nbformat.v4.new_code_cell(text, metadata=metadata, id=_cell_id(None, text, used))
+
+
+def _topic(topic: str, path: Path) -> list[str]:
+    """The cells of course/cells/TOPIC.py, in order."""
+    source = ROOT / "course" / "cells" / f"{topic}.py"
+    if not source.is_file():
+        known = ", ".join(sorted(each.stem for each in source.parent.glob("*.py")))
+        raise CourseError(path, f"header: carries: {topic!r} is none of the topics in course/cells/: {known}")
+    return [cell.source for cell in _named_cells(source, source.read_text(encoding="utf-8")).values()]
+
+
+def _title(title: str) -> str:
+    """The first line of a folded cell: what JupyterLab and Colab show of it."""
+    return f"# @title {title}\n"
 
 
 def _in_language(cells: list[NotebookNode], index: int, language: str) -> bool:
@@ -222,12 +284,12 @@ def _in_language(cells: list[NotebookNode], index: int, language: str) -> bool:
 
 def _carried(key: str, path: Path, label: str) -> str:
     file, _, name = key.partition(":")
-    origin = "shared by all notebooks" if file == "cells" else f"from {Path(file).name}"
-    # Colab shows the title line of a folded cell; JupyterLab shows three dots.
-    return (
-        f'# @title {name.replace("_", " ")} ({origin}) {{ display-mode: "form" }}\n'
-        + find_cell(key, path, label).source
-    )
+    return _origin_title(name, file) + find_cell(key, path, label).source
+
+
+def _origin_title(name: str, file: str) -> str:
+    origin = "shared by all notebooks" if file.startswith("cells") else f"from {Path(file).name}"
+    return _title(f"{name.replace('_', ' ')} ({origin})")
 
 
 def _cell_id(grade_id: str | None, text: str, used: set[str]) -> str:

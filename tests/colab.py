@@ -1,7 +1,7 @@
-"""An environment with what Colab has, and nothing of the course: where the lessons are tested.
+"""An environment with what Colab has, and nothing of the course: where lessons and labs are tested.
 
-One environment with Colab's packages serves all lessons. On top of it each run of a lesson gets an empty
-one, into which the lesson installs what it needs by itself: with the network off, from a folder of wheels.
+One environment with Colab's packages serves them all. On top of it each run of a notebook gets an empty
+one, into which the notebook installs what it needs by itself: with the network off, from a folder of wheels.
 
 That environment and the wheels are made once, under names made from all that goes into them. A folder
 without its `.ready` file was left half made by someone who was interrupted: it is made again.
@@ -10,6 +10,7 @@ without its `.ready` file was left half made by someone who was interrupted: it 
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -55,9 +56,15 @@ def new_python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def notebooks() -> list[Path]:
+    """What runs on Colab: lessons, then labs."""
+    return [*sorted((ROOT / "lessons").glob("*.ipynb")), *sorted((ROOT / "lessons" / "labs").glob("*.ipynb"))]
+
+
+@functools.cache
 def wheels() -> Path:
-    """A folder with all that the lessons install by themselves."""
-    needed = sorted({entry for path in (ROOT / "lessons").glob("*.ipynb") for entry in needs(path)})
+    """A folder with all that lessons and labs install by themselves."""
+    needed = sorted({entry for path in notebooks() for entry in needs(path)})
 
     def make(folder: Path) -> None:
         _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), *needed])

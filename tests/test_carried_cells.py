@@ -1,38 +1,104 @@
-"""Cells that lessons carry, on machines that make trouble: packages that cannot be installed, a cache that is
-damaged, full or read-only. The language model is a tiny stand-in; the lessons' own tests unpack the real one.
+"""Cells that notebooks carry: does each topic stand alone, and does it help on machines that make trouble?
+
+Packages cannot be installed, a cache is damaged, full or read-only. The language model is a tiny stand-in;
+the notebooks' own tests unpack the real one. What readers see of the cells, test_reader_cells.py looks at.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
 
 import fresh
 import pytest
 import tokenizers
 import torch
+from carried import SOURCES, TOPICS, cells_of, header, run, text_of
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from course.errors import ROOT
 from course.run import last_state
-from course.sources import find_cell
+
+# A notebook that carries the topic has to carry these, too.
+RELIES_ON = {
+    "attention": ["torch"],  # `Tensor`, `math`
+    "side_by_side": ["progress"],
+    "verdicts": ["figures"],  # `display`
+}
 
 
-def text_of(name: str) -> str:
-    return find_cell(f"cells:{name}", ROOT, "a test").source
+# --- Topics -------------------------------------------------------------------------------------
 
 
-def run(name: str) -> Any:
-    """The cell as a module: its functions see what is set on it."""
-    module = ModuleType(name)
-    exec(compile(text_of(name), name, "exec"), module.__dict__)
-    return module
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_cell_of_a_topic_has_a_name(topic: str) -> None:
+    """One without is carried by nobody. Only the words above the first are for those who read the file."""
+    prose, *code = cells_of(topic)
+    assert prose.cell_type == "markdown" and prose.source
+    assert code and all(cell.cell_type == "code" and "name" in cell.metadata for cell in code)
+
+
+def undefined(text: str) -> list[str]:
+    """Names that nothing in the text defines or imports."""
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821"]
+    done = subprocess.run(
+        [*command, "--output-format=concise", "-"], input=text, capture_output=True, text=True
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return re.findall(r"F821 Undefined name `(\w+)`", done.stdout)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_defines_and_imports_what_it_uses(topic: str) -> None:
+    others = RELIES_ON.get(topic, [])
+    assert undefined(text_of(*others, topic)) == []
+    for other in others:
+        without = [name for name in others if name != other]
+        assert undefined(text_of(*without, topic)), f"{topic} does not rely on {other} any more"
+
+
+def test_undefined_names_are_found() -> None:
+    assert undefined("import math\n\n\ndef f():\n    return math.pi + torch.pi + plt") == ["torch", "plt"]
+
+
+@functools.cache
+def carried() -> dict[str, set[str]]:
+    """{topic: names of its cells that some notebook carries}"""
+    found: dict[str, set[str]] = {topic: set() for topic in TOPICS}
+    for source in SOURCES:
+        text = source.read_text(encoding="utf-8")
+        for topic, name in re.findall(r'^# %%.* reuse="cells/(\w+):(\w+)"', text, re.MULTILINE):
+            found[topic].add(name)
+        installs = ["install"] if "needs" in header(source) else []
+        for topic in [*header(source).get("carries", []), *installs]:
+            found[topic] |= names_of(topic)
+    return found
+
+
+def names_of(topic: str) -> set[str]:
+    return {cell.metadata["name"] for cell in cells_of(topic) if "name" in cell.metadata}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_is_carried_by_a_notebook(topic: str) -> None:
+    assert names_of(topic) - carried()[topic] == set(), "no notebook carries these: take them out"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_notebook_carries_no_topic_twice_and_what_its_topics_rely_on(source: Path) -> None:
+    """In this order: a topic's imports stand before what uses them."""
+    carries = header(source).get("carries", [])
+    assert len(set(carries)) == len(carries)
+    for place, topic in enumerate(carries):
+        missing = set(RELIES_ON.get(topic, [])) - set(carries[:place])
+        assert not missing, f"{topic} relies on {missing}"
 
 
 # --- What is installed --------------------------------------------------------------------------
@@ -242,28 +308,34 @@ def test_two_notebooks_at_once(
     assert "could not be kept" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "options, why",
-    [
-        (["--size", "20000", "--tmpfs", "HOME/.cache"], "No space left on device"),
-        (["--ro-bind", "HOME", "HOME"], "Read-only file system"),
-    ],
-)
-def test_where_it_cannot_be_kept_it_works_all_the_same(
-    missing, tmp_path: Path, options: list[str], why: str
-) -> None:
+def test_where_it_cannot_be_kept_it_works_all_the_same(missing, tmp_path: Path) -> None:
     """A full disk, a read-only home: a sentence, and the model."""
     if not (cut_off := fresh.cut_off()):
         missing("no bubblewrap")
-    code = "from test_carried_cells import Cell\ncell = Cell()\nprint(cell.load(), cell.unpacked)"
-    options = [option.replace("HOME", str(tmp_path)) for option in options]
-    environment = fresh.environment(HOME=str(tmp_path), PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}")
+    full, read_only = tmp_path / "full", tmp_path / "read-only"
+    for home in (full, read_only):
+        home.mkdir()
+    options = [
+        "--size",
+        "20000",
+        "--tmpfs",
+        str(full / ".cache"),
+        "--ro-bind",
+        str(read_only),
+        str(read_only),
+    ]
+    # Both in one process, most of whose time goes to loading torch and transformers.
+    code = "import os, sys\nfrom test_carried_cells import Cell\nfor os.environ['HOME'] in sys.argv[1:]:\n"
+    code += "    cell = Cell()\n    print(cell.load(), cell.unpacked)"
     done = subprocess.run(
-        [*cut_off[:-1], *options, "--", sys.executable, "-c", code],
-        env=environment,
+        [*cut_off[:-1], *options, "--", sys.executable, "-c", code, str(full), str(read_only)],
+        env=fresh.environment(PYTHONPATH=f"{ROOT}:{ROOT / 'tests'}"),
         capture_output=True,  # as bytes: as text, \r would be taken for the end of a line
     )
-    said, result = last_state(done.stdout.decode()).splitlines()
-    assert said.startswith("The model is ready, but could not be kept for the next time: ") and why in said
-    assert result == "True 1"
     assert done.stderr == b""
+    at_first, first, then, second = last_state(done.stdout.decode()).splitlines()
+    for said, why in ((at_first, "No space left on device"), (then, "Read-only file system")):
+        assert (
+            said.startswith("The model is ready, but could not be kept for the next time: ") and why in said
+        )
+    assert first == second == "True 1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from course.knowledge_base import (
+from course.cells.knowledge_base import (
     CARD_LINES,
     CARDS,
     CORRECTION_LINES,

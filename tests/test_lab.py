@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 from course.build import assignment_path
 from course.run import faults
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 LESSON = "00_start_here"  # the shortest; tests/test_lessons.py runs them all
 ASSIGNMENT = "01_attention"
 
@@ -64,8 +65,9 @@ def wait_until(page: Page, holds: Callable[[dict[str, list]], bool], what: str, 
 
 
 def figures(notebook: NotebookNode) -> int:
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return sum("image/png" in output.get("data", {}) for output in outputs)
+    """Pictures, and sliders with theirs: what `play` shows where somebody can move them."""
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    return sum("image/png" in data or WIDGET in data for data in outputs)
 
 
 def test_the_server_starts_with_nbgrader(lab: Lab) -> None:
@@ -108,6 +110,9 @@ def test_a_lesson_runs_and_shows_its_figures(lab: Lab, page: Page) -> None:
     assert ran == list(range(1, len(ran) + 1))
     assert faults(executed) == []
     assert figures(executed) == figures(committed)
+    assert any(
+        WIDGET in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])
+    )
 
 
 def shows(shown: dict[str, list], notebook: NotebookNode) -> bool:

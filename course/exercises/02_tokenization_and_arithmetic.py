@@ -22,7 +22,7 @@
 # you want a helper function, define it inside the function that uses it: the tests, hidden ones too,
 # define functions of their own (`call`, `check`, ...) and would replace yours of the same name.
 
-# %% reuse="cells:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% reuse="cells/checks:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from collections import Counter

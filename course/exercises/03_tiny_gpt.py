@@ -26,7 +26,7 @@
 # **Notation.** B texts in a batch, T tokens (词元), D width, H heads (头), V entries in the vocabulary
 # (词表); shapes are written (B, T, D). Scores, or logits, are what a model gives before the softmax.
 
-# %% reuse="cells:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% reuse="cells/checks:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import math

@@ -31,7 +31,7 @@
 # **Notation.** N tokens (词元), all texts of the batch one after another; D width, E experts, numbered
 # from 0, k of them chosen for each token; shapes are written (N, E).
 
-# %% reuse="cells:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% reuse="cells/checks:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import math

@@ -31,7 +31,7 @@
 # (N, D). A ranking (排名) is a list of the numbers of documents, the best one first. The best one has rank
 # 1, the next one rank 2. In task 4, and only there, each number comes with its score.
 
-# %% reuse="cells:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% reuse="cells/checks:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import math

@@ -2,6 +2,8 @@
 # jupyter:
 #   course:
 #     title: Tokenization and arithmetic
+#     summary: >-
+#       You write a tokenizer from bytes, see what it costs Chinese and numbers, and train a small model on five-digit sums that then adds numbers of a hundred digits, once each digit is told its place.
 #     claims: ["2.1", "2.2", "2.3", "2.4", "2.5"]
 #     seconds: 240
 #     needs:
@@ -49,19 +51,19 @@
 #
 # The folded cells hold what all lessons share. You need not read them.
 
-# %% reuse="cells:figures"
+# %% reuse="cells/figures:figures"
 
-# %% reuse="cells:progress"
+# %% reuse="cells/progress:progress"
 
-# %% reuse="cells:timing"
+# %% reuse="cells/timing:timing"
 
-# %% reuse="cells:side_by_side"
+# %% reuse="cells/side_by_side:side_by_side"
 
-# %% reuse="cells:spread"
+# %% reuse="cells/statistics:spread"
 
-# %% reuse="cells:verdicts"
+# %% reuse="cells/verdicts:verdicts"
 
-# %% reuse="cells:smollm2"
+# %% reuse="cells/smollm2:smollm2"
 
 # %%
 import base64
@@ -506,7 +508,7 @@ print("one at a time:", "".join(decode([token], merges) for token in tokens))
 #
 # To compare languages, the content must be equal. Here are two hundred sentences, each in English and in Chinese, written for this lesson.
 
-# %% reuse="cells:sentence_pairs"
+# %% reuse="cells/sentence_pairs:sentence_pairs"
 
 # %%
 pairs: list[tuple[str, str]] = []
@@ -1354,7 +1356,7 @@ time_torch = seconds(a_turn(torch.optim.Muon(blocks, lr=0.03, ns_steps=3)), 20)[
 print(f"a step of PyTorch's on this model takes {time_torch / time_ours:.1f} times as long")
 
 
-# %% reuse="cells:warm_up_and_cosine"
+# %% reuse="cells/training:warm_up_and_cosine"
 
 
 # %% name="optimizers"

@@ -2,6 +2,8 @@
 # jupyter:
 #   course:
 #     title: Mixture-of-experts routing
+#     summary: >-
+#       You build a layer of experts with its router, keep their load even, and see when it pays: clearly on a task that splits into many domains, hardly on text in equal time.
 #     claims: ["4.1", "4.2", "4.3"]
 #     seconds: 240
 # ---
@@ -40,17 +42,17 @@
 #
 # The folded cells hold what all lessons share. You need not read them.
 
-# %% reuse="cells:figures"
+# %% reuse="cells/figures:figures"
 
-# %% reuse="cells:progress"
+# %% reuse="cells/progress:progress"
 
-# %% reuse="cells:timing"
+# %% reuse="cells/timing:timing"
 
-# %% reuse="cells:side_by_side"
+# %% reuse="cells/side_by_side:side_by_side"
 
-# %% reuse="cells:spread"
+# %% reuse="cells/statistics:spread"
 
-# %% reuse="cells:verdicts"
+# %% reuse="cells/verdicts:verdicts"
 
 # %%
 import math
@@ -1897,13 +1899,13 @@ print(f"pays everywhere: {pays_everywhere}")
 #
 # In section 4 we knew how many separate things there were to learn. In a text nobody does. So here is a text with kinds that differ widely, and lesson 3's GPT with and without experts. Its parts are folded here.
 
-# %% reuse="lessons/01_attention:attention"
+# %% reuse="cells/attention:attention"
 
-# %% reuse="lessons/01_attention:causal_mask"
+# %% reuse="cells/attention:causal_mask"
 
-# %% reuse="lessons/01_attention:rope"
+# %% reuse="cells/attention:rope"
 
-# %% reuse="lessons/01_attention:heads"
+# %% reuse="cells/attention:heads"
 
 # %% reuse="lessons/03_tiny_gpt:gpt_attention"
 
@@ -1915,7 +1917,7 @@ print(f"pays everywhere: {pays_everywhere}")
 
 # %% reuse="lessons/02_tokenization_and_arithmetic:muon"
 
-# %% reuse="cells:warm_up_and_cosine"
+# %% reuse="cells/training:warm_up_and_cosine"
 
 # %% reuse="lessons/03_tiny_gpt:gpt_optimizers"
 
@@ -1933,9 +1935,9 @@ print(f"pays everywhere: {pays_everywhere}")
 #
 # A token is a *byte* (字节) of the text in UTF-8, so V = 256 for all four kinds. A Latin letter or a digit is one byte, a Chinese character is three.
 
-# %% reuse="cells:sentence_pairs"
+# %% reuse="cells/sentence_pairs:sentence_pairs"
 
-# %% reuse="cells:chinese_grammar"
+# %% reuse="cells/chinese_grammar:chinese_grammar"
 
 # %%
 NUMBERS = {  # gap: least, most

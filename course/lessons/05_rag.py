@@ -2,6 +2,8 @@
 # jupyter:
 #   course:
 #     title: Retrieval-augmented generation
+#     summary: >-
+#       You build a search by words and by meaning, let a small language model answer from the card that it finds, and see right answers rise from 1 to about 30 in a hundred, while it goes on inventing where no card has the answer.
 #     claims: ["5.1", "5.2", "5.3", "5.4", "5.5", "5.6", "5.7", "5.8"]
 #     seconds: 240
 #     needs:
@@ -57,15 +59,15 @@
 #
 # The folded cells hold what all lessons share. You need not read them.
 
-# %% reuse="cells:figures"
+# %% reuse="cells/figures:figures"
 
-# %% reuse="cells:progress"
+# %% reuse="cells/progress:progress"
 
-# %% reuse="cells:side_by_side"
+# %% reuse="cells/side_by_side:side_by_side"
 
-# %% reuse="cells:spread"
+# %% reuse="cells/statistics:spread"
 
-# %% reuse="cells:verdicts"
+# %% reuse="cells/verdicts:verdicts"
 
 # %%
 import contextlib
@@ -108,23 +110,23 @@ print(f"PyTorch {torch.__version__}")
 # Each card has a **source** and a **mark**: *fact* (the source reports it, and nothing was found against it), *claim* (an opinion, a promise or an estimate), *forecast* (about a time after the source was written), *wrong* (the source errs), *disputed* (the source is surer than anybody could be) or *invented* (by us).
 # A card that is wrong or disputed says what the article says, and has a correction with its own source.
 
-# %% reuse="knowledge_base:sources"
+# %% reuse="cells/knowledge_base:sources"
 
-# %% reuse="knowledge_base:cards"
+# %% reuse="cells/knowledge_base:cards"
 
-# %% reuse="knowledge_base:distractors"
+# %% reuse="cells/knowledge_base:distractors"
 
-# %% reuse="knowledge_base:rumour"
+# %% reuse="cells/knowledge_base:rumour"
 
-# %% reuse="knowledge_base:corrections"
+# %% reuse="cells/knowledge_base:corrections"
 
-# %% reuse="knowledge_base:questions"
+# %% reuse="cells/knowledge_base:questions"
 
-# %% reuse="knowledge_base:questions_zh"
+# %% reuse="cells/knowledge_base:questions_zh"
 
-# %% reuse="knowledge_base:unanswerable"
+# %% reuse="cells/knowledge_base:unanswerable"
 
-# %% reuse="knowledge_base:read_tables"
+# %% reuse="cells/knowledge_base:read_tables"
 
 # %%
 place = {card.id: i for i, card in enumerate(CARDS)}  # the row of a card in every matrix below
@@ -1245,7 +1247,7 @@ print(f"overlap_helps: {overlap_helps}, small_chunks_win: {small_chunks_win}")
 #
 # Our reader is SmolLM2-135M-Instruct: 135 million weights, trained by others on text from the web (Allal et al. 2025, 2502.02737). It is small. Some failures below are retrieval's, some are the small reader's, and we shall tell them apart.
 
-# %% reuse="cells:smollm2"
+# %% reuse="cells/smollm2:smollm2"
 
 # %%
 smollm2_tokenizer, smollm2 = load_smollm2()
@@ -3809,13 +3811,13 @@ for seed, (who, kind), new in FRESH_CHANGES:
 #
 # The GPT is lesson 3's; its parts are folded here. A token is a word, so that training takes seconds.
 
-# %% reuse="lessons/01_attention:attention"
+# %% reuse="cells/attention:attention"
 
-# %% reuse="lessons/01_attention:causal_mask"
+# %% reuse="cells/attention:causal_mask"
 
-# %% reuse="lessons/01_attention:rope"
+# %% reuse="cells/attention:rope"
 
-# %% reuse="lessons/01_attention:heads"
+# %% reuse="cells/attention:heads"
 
 # %% reuse="lessons/03_tiny_gpt:gpt_attention"
 
@@ -3827,7 +3829,7 @@ for seed, (who, kind), new in FRESH_CHANGES:
 
 # %% reuse="lessons/02_tokenization_and_arithmetic:muon"
 
-# %% reuse="cells:warm_up_and_cosine"
+# %% reuse="cells/training:warm_up_and_cosine"
 
 # %% reuse="lessons/03_tiny_gpt:gpt_optimizers"
 

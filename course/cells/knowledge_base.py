@@ -1,17 +1,11 @@
-# ---
-# jupyter:
-#   course:
-#     title: The knowledge base of lesson 5
-# ---
-
 # %% [markdown]
-# Cards with one fact each, in English with the Chinese rendering beside it; questions with the cards that
+# The knowledge base of lesson 5: cards with one fact each, in English with the Chinese rendering beside it; questions with the cards that
 # answer them; questions that no card answers. All of it was written for this course from five articles
 # (2023 and 2024) about large language models: the facts are theirs, the words are ours. Where an article
 # errs, the card says what the article says, and the corrections say what is so, with the source.
 # `tests/test_knowledge_base.py` checks what must hold between the tables.
 #
-# Lesson 5 carries these cells: `reuse="knowledge_base:cards"`.
+# Lesson 5 carries these cells: `reuse="cells/knowledge_base:cards"`.
 
 # %% name="sources"
 # Where a card comes from: key | what it is | where it was read.

@@ -1,0 +1,190 @@
+"""Claims and their answers: course/claims.yaml, what notebooks say to it, and the pages made of both."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from carried import header
+
+from course import claims, errors, pages
+from course.build import LABS, LESSONS, labs
+from course.claims import CONDITION, GRADES, all_claims, answers_in_prose, is_grade, written_claims
+from course.errors import CourseError
+from course.pages import BEGIN, END, NO_LAB_YET
+from course.run import ANSWER_MIME, VERDICTS_MIME
+
+ARTICLES = {"A0", "A1", "A2", "A3", "A4"}
+CLAIMS = """
+"1.1": {article: A1, claim: "It is so."}
+"1.2": {article: "A1, A4", claim: "It is fast | cheap."}
+"1.3": {article: A0, claim: "It was so."}
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A course of one lesson, with the old verdict on claim 1.2, and of one lab, which answers claim 1.1."""
+    for module in (claims, pages, errors):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    for folder in ("course", "lessons/labs", "docs"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "course" / "claims.yaml").write_text(CLAIMS, encoding="utf-8")
+    (tmp_path / "README.md").write_text(f"# A course\n\n{BEGIN}\nold\n{END}\nmore\n", encoding="utf-8")
+    verdict = {"id": "1.2", "verdict": "holds with a condition"}
+    notebook(tmp_path / "lessons" / "01_thing.ipynb", VERDICTS_MIME, [verdict])
+    answer(tmp_path, "1_1_so", "1.1", "3 of 3 were so.", "supported")
+    return tmp_path
+
+
+def notebook(path: Path, mime: str, data: object, **header: object) -> None:
+    """One cell that shows the data; `alt` makes it a headline figure with that text."""
+    alt = header.pop("alt", None)
+    shown = {mime: data} | ({"image/png": "aGk="} if alt else {})
+    output = nbformat.v4.new_output("display_data", shown, metadata={"image/png": {"alt": alt}})
+    cell = nbformat.v4.new_code_cell("x", outputs=[output], metadata={"tags": ["headline"] if alt else []})
+    built = nbformat.v4.new_notebook(cells=[cell], metadata={"course": {"title": "Things", **header}})
+    nbformat.write(built, path)
+
+
+def answer(root: Path, lab: str, claim: str, sentence: str, grade: str) -> None:
+    row = {"claim": claim, "sentence": sentence, "grade": grade}
+    notebook(root / "lessons" / "labs" / f"{lab}.ipynb", ANSWER_MIME, row)
+
+
+def test_what_is_a_grade() -> None:
+    assert all(map(is_grade, GRADES)) and is_grade(f"{CONDITION}T > 100")
+    for wrong in ("", "holds", "supported only", CONDITION, CONDITION.strip(), f"{CONDITION} ", "Supported"):
+        assert not is_grade(wrong), wrong
+
+
+def test_a_lab_s_answer_an_old_verdict_and_neither(here: Path) -> None:
+    first, second, third = all_claims()
+    assert (first.sentence, first.grade, first.lab) == ("3 of 3 were so.", "supported", "1_1_so")
+    assert (second.old_verdict, second.grade, second.lab) == ("holds with a condition", "", "")
+    assert (third.old_verdict, third.grade, third.lab) == ("", "", "")
+    answer(here, "1_2_fast", "1.2", "Twice as fast.", "not supported here")
+    assert all_claims()[1].grade == "not supported here"
+
+
+def test_the_page_of_claims(here: Path) -> None:
+    page = pages.claims_page()
+    assert "## 1 · Things" in page
+    assert (
+        "| 1.1 | It is so. | A1 | **supported** | 3 of 3 were so. | [lab](../lessons/labs/1_1_so.ipynb) |"
+        in page
+    )
+    assert r"| 1.2 | It is fast \| cheap. | A1, A4 | *holds with a condition* |  | [lesson](" in page
+    assert "| 1.3 | It was so. | A0 | *none yet* |" in page
+    assert NO_LAB_YET in page
+    answer(here, "1_2_fast", "1.2", "Twice as fast.", "not supported here")
+    answer(here, "1_3_was", "1.3", "It was\nnever so.", f"{CONDITION}it rains")
+    page = pages.claims_page()
+    assert NO_LAB_YET not in page and "holds with a condition" not in page
+    assert "| **supported only if it rains** | It was never so. |" in page
+
+
+def test_readme_says_a_sentence_and_shows_a_picture_of_each_lesson(here: Path) -> None:
+    path = here / "lessons" / "01_thing.ipynb"
+    alt, summary = 'a "line"\nrises to 1 & stays', "What it lets you see."
+    notebook(path, VERDICTS_MIME, [], alt=alt, summary=summary)
+    readme = pages.readme()
+    assert readme.startswith(f"# A course\n\n{BEGIN}\n") and readme.endswith(f"{END}\nmore\n")
+    assert "### [1 · Things](lessons/01_thing.ipynb)" in readme and f"\n{summary}\n" in readme
+    assert '<img src="lessons/01_thing.png" ' in readme
+    assert ' alt="a &quot;line&quot; rises to 1 &amp; stays">' in readme
+    assert "old" not in readme
+
+
+def test_stale_pages_are_named_and_written(here: Path) -> None:
+    both = [f"{page}: not what the notebooks give" for page in ("README.md", "docs/claims.md")]
+    assert pages.stale() == both
+    pages.update()
+    assert pages.stale() == []
+    answer(here, "1_1_so", "1.1", "2 of 3 were so.", "supported")
+    assert pages.stale() == both[1:]
+
+
+def test_a_readme_without_its_marks(here: Path) -> None:
+    (here / "README.md").write_text(f"# A course\n{BEGIN}\n", encoding="utf-8")
+    with pytest.raises(CourseError, match=r"README\.md: it needs one line"):
+        pages.readme()
+
+
+def test_answers_in_a_lesson_s_prose(here: Path) -> None:
+    [line] = answers_in_prose(["1.1", "1.2"]).splitlines()
+    assert line.startswith("- *Claim 1.1: It is so.*")
+    assert "**Supported.** 3 of 3 were so. ([Lab 1.1](labs/1_1_so.ipynb))" in line
+    assert answers_in_prose(["1.2"]) == ""
+
+
+@pytest.mark.parametrize("claim, kind", [("9.9", "lab"), ("9.8", "lesson")])
+def test_an_answer_to_a_claim_that_nobody_wrote_down(here: Path, claim: str, kind: str) -> None:
+    if kind == "lab":
+        answer(here, "9_9_lab", claim, "No.", "supported")
+    else:
+        notebook(here / "lessons" / "02_lesson.ipynb", VERDICTS_MIME, [{"id": claim, "verdict": "holds"}])
+    with pytest.raises(CourseError, match=rf"{kind}\.ipynb: it answers claim '{claim}', .*claims\.yaml"):
+        all_claims()
+
+
+BROKEN = {
+    "no table": ("- 1\n", "not a table"),
+    "nothing": ("", "not a table"),
+    "not YAML": ('"1.1": {article', "not a table"),
+    "no article": ('"1.1": {claim: "It is so."}\n', "not a table of .*'article'"),
+    "no claim": ('"1.1": A1\n', "not a table"),
+    "no quotes": ('1.10: {article: A1, claim: "It is so."}\n', "every number needs quotes"),
+}
+
+
+@pytest.mark.parametrize("text, reason", BROKEN.values(), ids=BROKEN)
+def test_a_broken_table_of_claims(here: Path, text: str, reason: str) -> None:
+    (here / "course" / "claims.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(CourseError, match=rf"^course/claims\.yaml: {reason}"):
+        all_claims()
+
+
+def test_no_table_of_claims(here: Path) -> None:
+    (here / "course" / "claims.yaml").unlink()
+    with pytest.raises(CourseError, match=r"^course/claims\.yaml: "):
+        all_claims()
+
+
+@pytest.mark.parametrize("file", ["lessons/01_thing.ipynb", "lessons/labs/1_1_so.ipynb"])
+def test_a_spoilt_notebook_is_named(here: Path, file: str) -> None:
+    """As git leaves it where two people built it."""
+    path = here / file
+    path.write_text(f"<<<<<<< HEAD\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    with pytest.raises(CourseError, match=rf"^{file}: not a notebook .*build it again"):
+        pages.claims_page()
+    if "labs" not in file:  # with its own answers in it, it can be built again
+        assert "3 of 3" in answers_in_prose(["1.1"])
+
+
+# --- The course's own -------------------------------------------------------------------------
+
+
+def test_every_claim_stands_in_one_lesson_and_its_article_is_one_of_five() -> None:
+    found = written_claims()
+    wrong = {
+        key: claim.article for key, claim in found.items() if not set(claim.article.split(", ")) <= ARTICLES
+    }
+    assert not wrong
+    asked = [claim for source in LESSONS.glob("[0-9]*.py") for claim in header(source)["claims"]]
+    assert sorted(asked) == sorted(found), "claims.yaml, and what the lessons' headers name"
+    assert sorted(found) == list(found), "in order"
+
+
+def test_no_claim_is_written_twice() -> None:
+    """YAML would take the last one and say nothing."""
+    text = (claims.ROOT / "course" / "claims.yaml").read_text(encoding="utf-8")
+    assert re.findall(r'^"([\d.]+)":', text, re.MULTILINE) == list(written_claims())
+
+
+def test_a_lab_is_named_after_its_claim_and_no_claim_has_two() -> None:
+    asked = {name: header(LABS / f"{name}.py").get("claim") for name in labs()}
+    assert {name: ".".join(name.split("_")[:2]) for name in asked} == asked
+    assert len(set(asked.values())) == len(asked)
