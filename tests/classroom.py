@@ -136,7 +136,7 @@ def _honest() -> list[Pupil]:
         Pupil("partial", exchange("partial", honest(causal_mask=(
             "import torch\ndef causal_mask(T, S=None):\n    S = T if S is None else S\n"
             "    if S < T: raise ValueError\n    return torch.ones(T, S).tril().bool()"))),
-            lost={"causal_mask": 1.5}),
+            lost={"causal_mask": 1.75}),
     ]  # fmt: skip
 
 

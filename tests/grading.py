@@ -3,11 +3,19 @@
 An assignment NN_name is proved by tests/answers/NN_name/: one py:percent file for each task, named
 after the grade_id of its solution cell, one cell for each answer:
 
-    # %% wrong="softmax over the queries" says="over the queries" points=[0, 0]
+    # %% wrong="four axes only" says="not enough values to unpack" points=[0, 1]
     # %% right="einsum"
 
 points: what each test cell of the task must give, in order. says: a part of the message that each
 test cell which costs points must print; a list where they differ, one entry for each test cell.
+
+An answer that differs in a line or two from a right one is written as that edit. `of` names the right
+one: "solution", or the label of a right answer in the same file. Lines with `-` must stand there, one
+below the other, in one place; those with `+` take that place, indented like them.
+
+    # %% wrong="softmax over the queries" says="over the queries" points=[0, 0] of="solution"
+    # - return torch.softmax(scores, dim=-1) @ v
+    # + return torch.softmax(scores, dim=-2) @ v
 
 The cells run in a forked process, which has torch already; nbgrader then grades their outputs.
 """
@@ -45,7 +53,7 @@ from course.build import EXERCISES, assignment_path, write
 from course.errors import ROOT
 from course.grading.checker import evaluate
 from course.grading.marks import grade_id, is_test
-from course.sources import HIDDEN_MARKS, expand
+from course.sources import HIDDEN_MARKS, SOLUTION_MARKS, expand
 
 ANSWERS = Path(__file__).parent / "answers"
 COPIES = "copies the visible cases"
@@ -64,6 +72,11 @@ class Task:
     @property
     def tests(self) -> tuple[str, ...]:
         return self.visible + self.hidden
+
+    @property
+    def answer(self) -> str:
+        """The solution as a learner would write it, without the marks around it."""
+        return "\n".join(line for line in self.source.splitlines() if line.strip() not in SOLUTION_MARKS)
 
 
 @dataclass(frozen=True)
@@ -148,30 +161,77 @@ def uses(notebook: NotebookNode) -> dict[str, set[str]]:
 
 
 def read_answers(path: Path, assignment: str, task: Task) -> list[Answer]:
-    """The answers in one file.
+    """The answers in one file; an edit is made, so that each has its whole text.
 
     Raises:
-        ValueError: a cell that is neither right nor wrong, or lacks what a wrong one must name.
+        ValueError: a cell that is neither right nor wrong, or lacks what a wrong one must name; an edit
+            that does not fit the answer it is of.
     """
     found = []
+    bases = {"solution": task.answer}
     for cell in jupytext.read(path, fmt="py:percent").cells:
         keys = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
         if cell.cell_type != "code":
             continue
+        source = cell.source
+        if "of" in keys:
+            label, base = keys.get("wrong", keys.get("right")), keys.pop("of")
+            if base not in bases:
+                there = ", ".join(bases)
+                raise ValueError(
+                    f"{path}, {label!r}: of={base!r} names no right answer above it; there are {there}"
+                )
+            try:
+                source = edited(bases[base], source)
+            except ValueError as error:
+                raise ValueError(f"{path}, {label!r}, an edit of {base!r}: {error}") from error
         if set(keys) == {"right"}:
-            found.append(Answer(assignment, task.name, keys["right"], cell.source, right=True))
+            found.append(Answer(assignment, task.name, keys["right"], source, right=True))
+            bases[keys["right"]] = source
         elif set(keys) == {"wrong", "says", "points"}:
             count = len(task.tests)
             says = keys["says"] if isinstance(keys["says"], list) else [keys["says"]] * count
             if not len(keys["points"]) == len(says) == count:
                 raise ValueError(f"{path}, {keys['wrong']!r}: the task has {count} test cells, {task.tests}")
             points = tuple(float(number) for number in keys["points"])
-            found.append(
-                Answer(assignment, task.name, keys["wrong"], cell.source, False, points, tuple(says))
-            )
+            found.append(Answer(assignment, task.name, keys["wrong"], source, False, points, tuple(says)))
         else:
             raise ValueError(f"{path}: a cell with the keys {sorted(keys)}; right, or wrong, says and points")
     return found
+
+
+def edited(base: str, edit: str) -> str:
+    """The text with `# - old` lines replaced by the `# + new` lines below them, as often as there are such.
+
+    Raises:
+        ValueError: a line of another kind, nothing to replace, or old lines that do not stand there once.
+    """
+    changes: list[tuple[list[str], list[str]]] = []
+    for line in edit.splitlines():
+        sign, text = line[:3], line[4:]
+        if sign not in ("# -", "# +") or line[3:4].strip():
+            raise ValueError(f"{line!r} begins neither with '# - ' nor with '# + '")
+        if sign == "# -" and (not changes or changes[-1][1]):
+            changes.append(([], []))
+        if not changes:
+            raise ValueError(f"{line!r} has no '# - ' above it: which line does it replace?")
+        old, new = changes[-1]
+        (new if sign == "# +" else old).append(text)
+    if not changes:
+        raise ValueError("there is no '# - '")
+    lines = base.splitlines()
+    for old, new in changes:
+        places = []
+        for start in range(len(lines) - len(old) + 1):
+            there = lines[start : start + len(old)]
+            indent = there[0][: len(there[0]) - len(there[0].lstrip())]
+            if there == [(indent + line).rstrip() for line in old]:
+                places.append((start, indent))
+        if len(places) != 1:
+            raise ValueError(f"{chr(10).join(old)!r} stands there {len(places)} times, not once")
+        start, indent = places[0]
+        lines[start : start + len(old)] = [(indent + line).rstrip() for line in new]
+    return "\n".join(lines)
 
 
 def all_answers() -> list[Answer]:

@@ -107,7 +107,9 @@ def test_no_check_can_be_left_out(assignment: str, name: str) -> None:
     notebook = solution(assignment)
     task = next(task for task in tasks(notebook).values() if name in task.tests)
     which = task.tests.index(name)
-    wrong = [a for a in WRONG if (a.assignment, a.task) == (assignment, task.name)]
+    most = next(cell.metadata.nbgrader.points for cell in notebook.cells if grade_id(cell) == name)
+    mine = [a for a in WRONG if (a.assignment, a.task) == (assignment, task.name)]
+    wrong = [a for a in mine if a.points[which] < most]  # the others get all without that check, too
     alone = drop(notebook, {test for other in tasks(notebook).values() for test in other.tests} - {name})
     source = next(cell.source for cell in alone.cells if grade_id(cell) == name)
 
@@ -117,9 +119,14 @@ def test_no_check_can_be_left_out(assignment: str, name: str) -> None:
             mark.points < mark.most and answer.says[which] not in mark.text
         )
 
-    unneeded = [
-        check for check, weaker in weakened(source) if not any(noticed(answer, weaker) for answer in wrong)
-    ]
+    unneeded = []
+    for check, weaker in weakened(source):
+        # Answers stand in about the order of the checks: the search goes on where it ended.
+        found = next((i for i, answer in enumerate(wrong) if noticed(answer, weaker)), None)
+        if found is None:
+            unneeded.append(check)
+        else:
+            wrong = wrong[found:] + wrong[:found]
     assert unneeded == []
 
 
@@ -194,4 +201,58 @@ def test_malformed_answer_is_refused(keys: str, tmp_path) -> None:
     path.write_text(textwrap.dedent(f"# %% {keys}\npass\n"))
     assignment, task = TASKS[0]
     with pytest.raises(ValueError, match="answers.py"):
+        read_answers(path, assignment, task)
+
+
+RIGHT_ONE = """\
+def f(x):
+    if x:
+        y = 1
+        z = 1
+    y = 1
+    return y"""
+
+
+def test_edit_stands_for_the_whole_answer(tmp_path) -> None:
+    path = tmp_path / "answers.py"
+    edit = "# - z = 1\n# + for _ in x:\n# +     z = 1\n# - return y\n# + return x, y"
+    path.write_text(f'# %% right="one"\n{RIGHT_ONE}\n\n# %% right="two" of="one"\n{edit}\n')
+    assignment, task = TASKS[0]
+    one, two = read_answers(path, assignment, task)
+    assert one.source == RIGHT_ONE
+    changed = RIGHT_ONE.replace("        z = 1", "        for _ in x:\n            z = 1")
+    assert two.source == changed.replace("return y", "return x, y")
+
+    last = task.source.splitlines()[-2]
+    path.write_text(f'# %% right="three" of="solution"\n# - {last.strip()}\n# + return None\n')
+    (three,) = read_answers(path, assignment, task)
+    without_marks = [line for line in task.source.splitlines() if "### " not in line]
+    assert three.source.splitlines() == [*without_marks[:-1], "    return None"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        ("# - y = 2\n# + y = 3", "'y = 2' stands there 0 times, not once"),
+        ("# - y = 1\n# + y = 3", "'y = 1' stands there 2 times, not once"),
+        ("# - z = 1\n# - y = 1\n# + y = 3", "stands there 0 times"),  # two lines, but not in one block
+        ("# + y = 3", "has no '# - ' above it"),
+        ("", "there is no '# - '"),
+        ("# - z = 1\nz = 3", "begins neither with"),
+        ("# -z = 1\n# + z = 3", "begins neither with"),
+    ],
+)
+def test_edit_that_does_not_fit_is_refused(edit: str, why: str, tmp_path) -> None:
+    path = tmp_path / "answers.py"
+    path.write_text(f'# %% right="one"\n{RIGHT_ONE}\n# %% right="two" of="one"\n{edit}\n')
+    assignment, task = TASKS[0]
+    with pytest.raises(ValueError, match="answers.py, 'two', an edit of 'one': .*" + why):
+        read_answers(path, assignment, task)
+
+
+def test_edit_of_an_unknown_answer_is_refused(tmp_path) -> None:
+    path = tmp_path / "answers.py"
+    path.write_text('# %% wrong="two" says="" points=[0] of="one"\n# - a\n# + b\n')
+    assignment, task = TASKS[0]
+    with pytest.raises(ValueError, match="of='one' names no right answer above it; there are solution$"):
         read_answers(path, assignment, task)

@@ -95,6 +95,7 @@ def by_hand(book: Book, student: str, cell: str, **values: float | str | bool) -
 def test_points_are_those_of_nbgraders_rule(book: Book) -> None:
     outputs = {
         "attention_by_hand": [printed("hm\n"), number(0.25)],
+        "attention_leading_axes": [failed("no")],
         "attention_hidden": [failed("no")],
         "causal_mask_by_hand": [printed("a warning\n", "stderr"), number(1)],  # stderr: nothing
         "causal_mask_hidden": [number("'a text'")],  # no number: all
@@ -160,7 +161,8 @@ def test_a_missing_or_doubled_cell_is_refused(book: Book) -> None:
     with pytest.raises(ValueError, match="rope_hidden"):
         book.record("ann", notebook, None)
     notebook = executed(book)
-    notebook.cells.append(copy.deepcopy(notebook.cells[5]))
+    twice = next(cell for cell in notebook.cells if grade_id(cell) == "attention_by_hand")
+    notebook.cells.append(copy.deepcopy(twice))
     notebook.cells[-1].id = "again"
     with pytest.raises(ValueError, match="attention_by_hand.*2 times"):
         book.record("ann", notebook, None)
@@ -178,11 +180,11 @@ def test_an_id_that_is_no_folder_name_is_refused(book: Book, student: str) -> No
 
 def test_odd_ids(book: Book) -> None:
     for index, student in enumerate(ODD_IDS):
-        book.record(student, executed(book, {"attention_by_hand": [number(index / 10)]}), None)
+        book.record(student, executed(book, {"causal_mask_by_hand": [number(index / 10)]}), None)
     assert book.students() == sorted(ODD_IDS)
     for index, student in enumerate(ODD_IDS):
         marks = book.marks(student)
-        assert marks is not None and marks.points["attention"] == pytest.approx(2 + index / 10)
+        assert marks is not None and marks.points["causal_mask"] == pytest.approx(1 + index / 10)
         assert (book.root / "autograded" / student / NAME / "attention.ipynb").is_file()
         page = book.feedback(student)
         assert page == book.root / "feedback" / student / NAME / "attention.html"

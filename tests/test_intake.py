@@ -173,10 +173,10 @@ def test_merge_conflict_is_named_by_its_line() -> None:
 def test_what_is_too_large_is_refused() -> None:
     notebook = fresh()
     at(notebook, "attention").source += "#" * 1_000_001
-    assert "Cell 5 holds" in refused(as_bytes(notebook))
+    assert "Cell 6 holds" in refused(as_bytes(notebook))
     notebook = fresh()
     notebook.cells += [nbformat.v4.new_code_cell("1", id=str(i)) for i in range(2_000)]
-    assert "2,030 cells" in refused(as_bytes(notebook))
+    assert "2,032 cells" in refused(as_bytes(notebook))
 
 
 def _nodes(tree: Any) -> list[tuple[Any, Any]]:
@@ -334,7 +334,7 @@ def test_marks_come_back_by_text_function_and_question() -> None:
     notebook["cells"][index(RELEASE, "rope")]["source"] = "%time\ndef rope(x, positions):\n    return x"
     notebook["cells"][index(RELEASE, "in_your_words")]["source"] = "The work grows."
     done = mended(notebook)
-    assert len(done.notes) == 1 and "22 cells of your notebook had lost the marks" in done.notes[0]
+    assert len(done.notes) == 1 and "24 cells of your notebook had lost the marks" in done.notes[0]
     assert [name(cell) for cell in done.notebook.cells] == [name(cell) for cell in RELEASE.cells]
     assert at(done.notebook, "in_your_words").source == "The work grows."
 

@@ -7,11 +7,12 @@
 # %% [markdown]
 # # Assignment 1: attention
 #
-# You write attention (注意力) from tensors, then what a language model adds to it: the causal mask,
-# several heads, positions, a cache, and the cost. Seven tasks, 20 points, 60 to 90 minutes.
+# The lesson worked through one example of attention (注意力): one text, small numbers. Here you write
+# the general functions, as a language model needs them: many texts and heads at once, every kind of mask,
+# positions, a cache, and the cost. Seven tasks, 20 points, 60 to 90 minutes.
 #
 # **How to work.** Replace each `raise NotImplementedError()` by your code; keep the function's name and
-# arguments. Run the test cell under it: where something is wrong, it says what it met. Press
+# arguments. Run the test cells under it: where something is wrong, they say what they met. Press
 # **Validate** before you hand in: it runs everything afresh, as the grader will. The grader also runs
 # hidden tests, on other numbers; a comment says what each one checks and what it is worth. Add cells
 # where you like, and leave the given ones in place.
@@ -25,6 +26,331 @@
 # are written (B, T, D).
 
 # %% reuse="cells/checks:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+
+# %% fold="What the checks compare with: no need to read it" nbgrader={"grade": false, "grade_id": "mistakes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+MISTAKES = {}  # what is checked -> {the mistake, in words: the result it gives there}
+
+
+def explained(hint, function, *arguments):
+    """The result of a call; where the library stops it, its message with a hint to it."""
+    try:
+        return call(function, *arguments)
+    except (RuntimeError, IndexError) as error:
+        if isinstance(error, NotImplementedError):
+            raise
+        raise CheckFailed(f"{function.__name__} stops: {error} ({hint})") from error
+
+
+_half = [2.0, 2, 2, 0]
+MISTAKES["attention(q, k, v)"] = {
+    "the scores are not divided by sqrt(d)": [[16 / 3, 1 / 3, 1 / 3, 0], _half],
+    "the scores are divided by d; divide them by its square root": [[3, 1.5, 1.5, 0], _half],
+    "the scores are multiplied by sqrt(d); divide them by it": [[256 / 43, 1 / 43, 1 / 43, 0], _half],
+    "the scores are divided by the square root of the number of keys; d is the size of a query": [
+        [4.2748, 0.8626, 0.8626, 0],
+        _half,
+    ],
+    "the scores are divided by the square root of the number of queries; d is the size of a query": [
+        [4.6815, 0.6592, 0.6592, 0],
+        _half,
+    ],
+    "sqrt(d) divides the weights; it must divide the scores": [[8 / 3, 1 / 6, 1 / 6, 0], [1, 1, 1, 0]],
+    "the softmax runs over the queries; it must run over the keys (dim=-1)": [[4.8, 3, 3, 0], [1.2, 3, 3, 0]],
+    "there is no softmax": [[12 * math.log(2), 0, 0, 0], [0, 0, 0, 0]],
+    "these are the weights; they still have to weigh the values": [[2 / 3, 1 / 6, 1 / 6], [1 / 3] * 3],
+    "the weights weigh the keys; they belong on the values": [
+        [8 / 3 * math.log(2), 1 / 6, 1 / 6, 0],
+        [4 / 3 * math.log(2), 1 / 3, 1 / 3, 0],
+    ],
+}
+MISTAKES["attention(q, k, v, mask)"] = {
+    "the mask has no effect": [[4, 1, 1, 0], _half],
+    "the mask works the wrong way round; True is where a query may look": [[6, 0, 0, 0], [0, 3, 3, 0]],
+    "forbidden scores become about 0, and exp(0) = 1 is a weight; make them -inf": [_half, _half],
+    "the mask is added to the scores, as 0 and 1; forbidden scores must become -inf": [
+        [2.5433, 1.7283, 1.7283, 0],
+        [3.4567, 1.2717, 1.2717, 0],
+    ],
+    "the weights of a query no longer sum to 1; mask the scores, before the softmax": [
+        [0, 1, 1, 0],
+        [2, 0, 0, 0],
+    ],
+}
+MISTAKES["attention, leading axes (B, H)"] = {
+    sentence: torch.tensor(numbers)[:, None, None].expand(1, 2, 1, 4)
+    for sentence, numbers in {
+        "the scores are not divided by sqrt(d)": [6, 60 / 11],
+        "the scores are divided by d; divide them by its square root": [4.4853, 6.3397],
+        "the scores are multiplied by sqrt(d); divide them by it": [22 / 3, 420 / 83],
+        "the scores are divided by the square root of the number of keys; d is the size of a query": [
+            5.1607,
+            5.9,
+        ],
+        "the scores are divided by the square root of the number of heads; d is the size of a query": [
+            5.4277,
+            5.7431,
+        ],
+        "sqrt(d) divides the weights; it must divide the scores": [3, 30 / 11],
+        "the softmax runs over the queries; it must run over the keys (dim=-1)": [12.0, 20],
+        "the softmax runs over a leading axis; it must run over the keys (dim=-1)": [22 / 3, 125 / 12],
+        "there is no softmax": [8 * math.log(2), 5 * math.log(3)],
+        "the weights weigh the keys; they belong on the values": [math.log(2) / 4, 0.3 * math.log(3)],
+    }.items()
+}
+MISTAKES["attention, leading axes (B, H), a mask (T, S)"] = {
+    sentence: torch.tensor(rows)[:, None].expand(2, 5, 3, 6)
+    for sentence, rows in {
+        "the mask has no effect, or forbidden scores become about 0, and exp(0) = 1 is a weight; make them "
+        "-inf": [10.0, 10, 10],
+        "the mask works the wrong way round; True is where a query may look": [14.0, 16, 0],
+        "the mask is added to the scores, as 0 and 1; forbidden scores must become -inf": [
+            8.1525,
+            8.8737,
+            10,
+        ],
+        "the weights of a query no longer sum to 1; mask the scores, before the softmax": [3.0, 6, 10],
+    }.items()
+}
+MISTAKES["attention, queries that may look at nothing"] = {
+    sentence: torch.tensor([[6, 8, 10], [first, 12, 14]])[:, None, :, None].expand(2, 5, 3, 6)
+    for sentence, first in {
+        "a query that may look at nothing gets NaN (0/0); its result is 0": math.nan,
+        "a query that may look at nothing looks at all keys alike; its result is 0": 10.0,
+    }.items()
+}
+
+
+def _rows(*rows):
+    """1 where a query may look."""
+    return [[number == "1" for number in row] for row in rows]
+
+
+MISTAKES["causal_mask(3)"] = {
+    "it shows the future and hides the past; True is where a query may look": _rows("011", "001", "000"),
+    "it is the upper triangle: a query sees what comes after it": _rows("111", "011", "001"),
+    "a query does not see its own position": _rows("000", "100", "110"),
+}
+MISTAKES["causal_mask(3, 5)"] = {
+    "query 0 is taken for position 0; it is at position S - T": _rows("10000", "11000", "11100"),
+    "the diagonal moves the wrong way; query 0 is at position S - T": _rows("00000", "00000", "10000"),
+    "the diagonal moves by T; query 0 is at position S - T": _rows("11110", "11111", "11111"),
+    "the first S - T keys are hidden from every query": _rows("00100", "00110", "00111"),
+    "a query does not see its own position": _rows("11000", "11100", "11110"),
+}
+MISTAKES["causal_mask(3, 5, window=2)"] = {
+    "the window has no effect": _rows("11100", "11110", "11111"),
+    "the window is one too long; a query's own position is one of the `window`": _rows(
+        "11100", "01110", "00111"
+    ),
+    "the window stands at the first keys; it ends at the query's own position": _rows(
+        "11000", "11000", "11000"
+    ),
+    "within the window a query sees what comes after it": _rows("01111", "00111", "00011"),
+}
+
+
+def _tokens(*rows):
+    """The rows of four tokens; the last one stands for those that are left."""
+    return torch.tensor([[*rows, *[rows[-1]] * (4 - len(rows))]]).float()
+
+
+_turned = "a projection uses w where it must use w.T"
+_mixed = "tokens and features get mixed: split D into (H, d), then bring H before T"
+MISTAKES["multi_head(x, ..., H=2)"] = {
+    "the last projection is missing: x @ w_o.T": _tokens([24, 12, 0, 21, 21, 0], [15, 15, 0, 12, 24, 0]),
+    f"{_turned} (all of them)": _tokens([40.8, 12, 0, 0, 40.8, 0], [36, 15, 0, 0, 36, 0]),
+    f"{_turned} (w_q or w_k)": _tokens([45, 12, 0, 21, 21, 0], [36, 15, 0, 21, 21, 0]),
+    f"{_turned} (w_v; look at w_q and w_k, too)": _tokens([40.8, 12, 0, 0, 0, 0], [36, 15, 0, 0, 0, 0]),
+    f"{_turned} (w_o)": _tokens([24, 12, 0, 21, 45, 0], [15, 15, 0, 12, 39, 0]),
+    "the keys are made with w_q": _tokens(
+        [43.3534, 12.5489, 0, 21, 21, 0], [38.5863, 15, 0, 13.241, 23.5863, 0]
+    ),
+    "the values are made with w_k": _tokens([0.4802, 0, 0, 0, 0, 0.9004], [0.3001, 0, 0, 0, 0, 1.0291]),
+    "the scores are divided by sqrt(D), not sqrt(d)": _tokens(
+        [42.1443, 12.9519, 0, 21, 21, 0], [38.2523, 15, 0, 14.2431, 23.2523, 0]
+    ),
+    "there is one head, not H": _tokens(
+        [39.277, 12.9519, 0, 29.602, 18.1327, 0], [33.4259, 16.6088, 0, 14.2431, 23.2523, 0]
+    ),
+    _mixed: _tokens([76.8, 28.8, 0, 36, 36, 0], [81.6, 36, 0, 28.8, 45.6, 0], [0] * 6),
+    f"{_mixed}, and back": _tokens(
+        [39, 12, 0, 15, 15, 0], [30, 15, 0, 15, 15, 0], [45, 21, 0, 12, 24, 0], [36, 24, 0, 12, 24, 0]
+    ),
+    f"{_mixed} (in the split)": _tokens(
+        [40.8, 28.8, 0, 0, 0, 0], [36, 36, 0, 0, 0, 0], [36, 36, 0, 0, 0, 0], [28.8, 45.6, 0, 0, 0, 0]
+    ),
+    "one token's heads attend to each other; bring H before T": _tokens(
+        [68, 0, 0, 72, 0, 0], [76, 72, 0, 0, 76, 0], [0] * 6
+    ),
+    "the heads are joined in the wrong order": _tokens([33, 21, 0, 24, 12, 0], [27, 24, 0, 15, 15, 0]),
+    "head h takes every H-th feature; it must take d in a row": _tokens(
+        [40.8, 15, 0, 21, 16.8, 0], [36, 120 / 7, 0, 12, 21, 0]
+    ),
+    "the heads are split as (d, H); split D into (H, d)": _tokens(
+        [45, 0, 16.8, 15, 21, 0], [27, 0, 21, 120 / 7, 12, 0]
+    ),
+    "the heads are joined feature by feature; join them head after head": _tokens(
+        [24, 21, 12, 21, 0, 0], [15, 12, 15, 24, 0, 0]
+    ),
+    "it is causal without being asked": _tokens(
+        [60, 0, 0, 84, 0, 0], [86, 30, 0, 28, 56, 0], [53.6, 20, 0, 16.8, 33.6, 0], [39, 15, 0, 12, 24, 0]
+    ),
+}
+MISTAKES["multi_head, a mask for each text"] = {
+    "the mask has no effect": _tokens([45, 12, 0, 21, 21, 0], [39, 15, 0, 12, 24, 0]).expand(2, 4, 6),
+    "the mask of the first sequence serves for all": _tokens(
+        [82, 20, 0, 42, 42, 0], [86, 30, 0, 28, 56, 0]
+    ).expand(2, 4, 6),
+}
+MISTAKES["multi_head, fewer key-value heads"] = {
+    "the query heads take turns at the key-value heads; heads 0 and 1 share the first": [
+        [[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]]
+    ],
+}
+MISTAKES["rope at position 0"] = {
+    "position 0 turns as position 1 should": [[-1.9841, -0.1625, 2.4624, 4.4692]],
+    "sine and cosine have changed places": [[-3, -4, 1, 2]],
+    "sines and cosines are added to x; x must be rotated": [[1, 2, 4, 5]],
+    "the pairs are read as neighbours and written as halves": [[1, 3, 2, 4]],
+}
+MISTAKES["rope at position pi"] = {
+    "nothing turns; is `positions` used?": [[1, 2, 3, 4]],
+    "neighbours are paired, (x_0, x_1); pair the halves, (x_0, x_{d/2})": [[-1, -2, -4, 3]],
+    "the angles stand in pairs, the numbers in halves": [[-1, -2, 1, 2]],
+    "it turns the wrong way: look at the signs of the sines": [[-1, 4, -3, -2]],
+    "both sines have a plus; in the first half it is a minus": [[-1, 4, -3, 2]],
+    "the second half uses the first half after its rotation": [[-1, -4, -3, -4]],
+    "every pair turns by p; pair j turns by p times theta_j": [[-1, -2, -3, -4]],
+    "the exponent of theta is -2j/d; here it is -j/d": [[-1, -4.3942, -3, -0.8314]],
+    "the exponent of theta is -2j/d; here it is -4j/d": [[-1, -1.4142, -3, 4.2426]],
+    "the exponent of theta is -2j/d; here it is 2j/d": [[-1, 2, -3, 4]],
+    "base is not used": [[-1, 1.8734, -3, 4.0608]],
+    "the angles are taken for degrees; they are radians": [[0.8341, 1.8896, 3.0503, 4.0533]],
+}
+_r = math.sqrt(2)
+MISTAKES["rope, leading axes (B, H)"] = {
+    sentence: torch.tensor(rows).expand(2, 4, 3, 6)
+    for sentence, rows in {
+        "position i meets theta_i alone; every position needs every theta": [[-1, 2, -_r, -3, 4, _r]] * 3,
+        "positions are counted on from the first one; each vector has its own": [
+            [-1, -4, 0, -3, 2, 2],
+            [1.9841, -4.4692, -0.4948, -2.4624, -0.1625, 1.9378],
+            [3.144, -3.8442, -0.9589, 0.3391, -2.2853, 1.7552],
+        ],
+    }.items()
+}
+
+
+def _kept(keys, values=(4, 8, 16)):
+    keys, values = (torch.tensor(numbers).float().view(1, 1, -1, 1) for numbers in (keys, values))
+    return {"keys": keys * math.log(2) / 3, "values": values}
+
+
+def _cache(keys, values):
+    """Two heads of size 4. The cached token is 0, the new one 1."""
+    k, v = torch.zeros(1, 2, 2, 4), torch.zeros(1, 2, 2, 4)
+    k[0, :, 0, 0] = torch.tensor([2, 4]) * math.log(2)
+    v[0, 0, 0, 1] = v[0, 1, 0, 2] = v[0, :, 1, 0] = 15
+    return {"keys": k[:, :, keys], "values": v[:, :, values]}
+
+
+_right = _cache([0, 1], [0, 1])
+MISTAKES["the new cache"] = {
+    "it is the old cache, without the new token": _cache([0], [0]),
+    "it holds the new token only; the cached ones stand before it": _cache([1], [1]),
+    "the new token stands first; the newest stands last": _cache([1, 0], [1, 0]),
+    "the new key stands first, the new value last": _cache([1, 0], [0, 1]),
+    "the new value stands first, the new key last": _cache([0, 1], [1, 0]),
+    "keys and values have changed places": {"keys": _right["values"], "values": _right["keys"]},
+}
+MISTAKES["the output"] = {
+    "the new token does not look at itself: append first, then attend": [[[15, 30, 0, 0, 0, 0, 30, 0]]],
+    "the new token looks at itself only, not at the cache": [[[30, 0, 0, 0, 30, 0, 0, 0]]],
+    "the last projection is missing: x @ w_o.T": [[[5, 10, 0, 0, 3, 0, 12, 0]]],
+    "a projection uses w where it must use w.T": [[[10, 20, 0, 0, 6, 0, 29, 0]]],
+    "the scores are divided by sqrt(D); a head has size d = D/H": [
+        [[22.3034, 18.6039, 0, 0, 8.1852, 0, 21.8148, 0]]
+    ],
+}
+MISTAKES["the new cache with rotate"] = {
+    "the new key is not rotated before it enters the cache; it is at position S": _kept((2, 2, 1)),
+    "the position is S + 1; positions count from 0": _kept((2, 2, 4)),
+    "the cached keys are rotated again, each by its position": _kept((2, 4, 3)),
+    "the cached keys are rotated again, by the new token's position": _kept((6, 6, 3)),
+    "the values are rotated; rotate the query and the key": _kept((2, 2, 3), (4, 8, 48)),
+    "it is the old cache, without the new token": _kept((2, 2), (4, 8)),
+    "it holds the new token only; the cached ones stand before it": _kept((3,), (16,)),
+    "the new token stands first; the newest stands last": _kept((3, 2, 2), (16, 4, 8)),
+    "the new key stands first, the new value last": _kept((3, 2, 2)),
+    "the new value stands first, the new key last": _kept((2, 2, 3), (16, 4, 8)),
+    "the new token has overwritten one in the cache; append it": _kept((2, 3), (4, 16)),
+}
+MISTAKES["the output with rotate"] = {
+    "the query is not rotated; it is at position S": [[[19.7299]]],
+    "the new token does not look at itself: append first, then attend": [[[12]]],
+    "the new token looks at itself only, not at the cache": [[[32]]],
+    "the new token sees the first key only; it is the last and sees all": [[[8]]],
+    "the last projection is missing: x @ w_o.T": [[[11]]],
+}
+_missing = "a multiply-add counts as 2, there are two products, and a mask saves nothing"
+_quarter = "three quarters are missing: a multiply-add counts as 2, and there are two products"
+_layer = "projections and feed-forward are counted; leave them out"
+MISTAKES["full"] = {
+    f"half is missing: {_missing}": 3600,
+    _quarter: 1800,
+    "it counts D for every head; a head has size D/H": 36000,
+    "it counts one head, not H": 1440,
+    "it counts T scores a head; T queries meet T keys, so T x T": 2400,
+    "the batch is not counted": 720,
+    "the projections are counted; leave them out": 103200,
+    _layer: 295200,
+}
+MISTAKES["step"] = {
+    f"half is missing: {_missing}": 1200,
+    _quarter: 600,
+    "it counts D for every head; a head has size D/H": 12000,
+    "it counts one head, not H": 480,
+    "the query meets one key, not T": 800,
+    "it counts T queries; one token only is new": 7200,
+    "the batch is not counted": 240,
+    "the projections are counted; leave them out": 34400,
+    _layer: 98400,
+}
+MISTAKES["scores"] = {
+    "it counts numbers, not bytes": 450,
+    "it takes 2 bytes for every number; use number_bytes": 900,
+    "each head has its own scores": 720,
+    "it counts bits, not bytes": 28800,
+    "every query has a score for every key: T x T in a head": 1200,
+    "a score is one number, whatever the width": 14400,
+    "the batch is not counted": 360,
+}
+MISTAKES["cache"] = {
+    "it counts the keys without the values": 4800,
+    "it counts numbers, not bytes": 1200,
+    "it takes 2 bytes for every number; use number_bytes": 2400,
+    "it counts T x T; the cache holds T keys": 28800,
+    "it counts D for every head; the heads share the width D": 48000,
+    "it counts one head, not H": 1920,
+    "it counts bits, not bytes": 76800,
+    "the batch is not counted": 960,
+}
+
+
+def check_names(got, names, what):
+    """Fail unless `got` is a dictionary with these keys."""
+    found = {name: 0 for name in names if name in got} if isinstance(got, dict) else got
+    check(found, dict.fromkeys(names, 0), what=what)
+
+
+def check_whole(number, what):
+    """Fail unless it is a whole number, also in type."""
+    if not isinstance(number, int):
+        raise CheckFailed(
+            f"{what}: {number!r} is no whole number in Python; divide with // and not with /. "
+            "A float has no room for all digits of a large number"
+        )
+
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import math
@@ -44,14 +370,17 @@ torch.set_num_threads(1)  # tensors as small as these gain nothing from a second
 #
 # The softmax runs over the keys: the weights of one query sum to 1.
 #
-# A mask (掩码) is boolean: `True` where a query may look. A score that it forbids becomes −∞ *before*
-# the softmax, so that its weight is 0 and the other weights still sum to 1. Every query may look at one
-# key at least.
-#
 # T queries, S keys and as many values. The dots in the shapes stand for any leading axes: none, (B,) or
-# (B, H).
+# (B, H). `masked_fill` and `@` broadcast (广播) by themselves.
 #
-# Unlike the lesson's `attention`, return the result only.
+# A mask (掩码) is boolean: `True` where a query may look. A score that it forbids becomes −∞ *before*
+# the softmax, so that its weight is 0 and the other weights still sum to 1.
+#
+# Some queries may look at nothing. Texts in a batch (批) differ in length, so the short ones are filled
+# up, often on the left, and nobody looks at the filling (填充). A filling token on the left has only filling
+# before it. It may not look ahead, nor at filling: it sees nothing, and is computed all the same. All its
+# scores are −∞, and the softmax of that is 0/0, NaN. A single NaN spreads through all that is computed from
+# it. So the result of a query that may look at nothing is 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -60,78 +389,80 @@ def attention(q, k, v, mask=None):
 
     q: (..., T, d); k and v: (..., S, d).
     mask: None, or boolean, of a shape that broadcasts to (..., T, S); True where a query may look.
-    Returns (..., T, d).
+    Returns (..., T, d); zeros for a query that may look at nothing.
     """
     ### BEGIN SOLUTION
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+    weights = torch.softmax(scores, dim=-1)
+    if mask is not None:
+        weights = weights.masked_fill(~mask, 0)  # NaN until here where a query may look at nothing
+    return weights @ v
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "attention_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# Work it by hand. Two queries, two keys. d = 4, so the scores are divided by 2.
-# Query 0: scores (4 ln 2, 0), divided (2 ln 2, 0), weights (4/5, 1/5).
-# Query 1: scores (0, 0), weights (1/2, 1/2).
-ln2, half = math.log(2), [2.5, 2.5, 0, 0]
-q = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 1.0]])
-k = torch.tensor([[4 * ln2, 0, 0, 0], [0, 1.0, 0, 0]])
-v = torch.tensor([[5.0, 0, 0, 0], [0, 5.0, 0, 0]])
-mistakes = {
-    "the scores are not divided by sqrt(d)": [[80 / 17, 5 / 17, 0, 0], half],
-    "the scores are divided by d; divide them by its square root": [[10 / 3, 5 / 3, 0, 0], half],
-    "the scores are multiplied by sqrt(d); divide them by it": [[1280 / 257, 5 / 257, 0, 0], half],
-    "the scores are divided by the root of the number of tokens, not of d": [[4.3829, 0.6171, 0, 0], half],
-    "sqrt(d) divides the weights; it must divide the scores": [[40 / 17, 5 / 34, 0, 0], [1.25, 1.25, 0, 0]],
-    "the softmax runs over the queries; it must run over the keys (dim=-1)": [[4, 2.5, 0, 0], [1, 2.5, 0, 0]],
-    "there is no softmax": [[10 * ln2, 0, 0, 0], [0, 0, 0, 0]],
-    "these are the weights; they still have to weigh the values": [[0.8, 0.2], [0.5, 0.5]],
-    "the weights weigh the keys; they belong on the values": [[3.2 * ln2, 0.2, 0, 0], [2 * ln2, 0.5, 0, 0]],
-}
-check(call(attention, q, k, v), torch.tensor([[4, 1, 0, 0], half]), mistakes, "attention(q, k, v)")
+# %% nbgrader={"grade": true, "grade_id": "attention_by_hand", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
+# Work it by hand. Two queries, three keys. d = 4, so the scores are divided by 2.
+# Query 0: scores (4 ln 2, 0, 0), divided (2 ln 2, 0, 0), weights (4, 1, 1)/6.
+# Query 1: scores (0, 0, 0), weights (1, 1, 1)/3.
+q = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 1]])
+k = torch.tensor([[4 * math.log(2), 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
+v = torch.tensor([[6.0, 0, 0, 0], [0, 6, 0, 0], [0, 0, 6, 0]])
+want = torch.tensor([[4.0, 1, 1, 0], [2, 2, 2, 0]])
+check(call(attention, q, k, v), want, MISTAKES["attention(q, k, v)"], "attention(q, k, v)")
 
-# Now query 0 may look at key 1 only, and query 1 at key 0 only.
-mask = torch.tensor([[False, True], [True, False]])
-mistakes = {
-    "the mask has no effect": [[4, 1, 0, 0], half],
-    "the mask works the wrong way round; True is where a query may look": [[5, 0, 0, 0], [0, 5, 0, 0]],
-    "forbidden scores become about 0, and exp(0) = 1 is a weight; make them -inf": [half, half],
-    "the weights of a query no longer sum to 1; mask the scores, before the softmax": [
-        [0, 1, 0, 0],
-        [2.5, 0, 0, 0],
-    ],
-}
-want = torch.tensor([[0, 5.0, 0, 0], [5.0, 0, 0, 0]])
+# Now query 0 may look at the keys 1 and 2 only, and query 1 at key 0 only.
+mask = torch.tensor([[False, True, True], [True, False, False]])
+want = torch.tensor([[0.0, 3, 3, 0], [6, 0, 0, 0]])
+mistakes = MISTAKES["attention(q, k, v, mask)"]
 check(call(attention, q, k, v, mask), want, mistakes, "attention(q, k, v, mask)")
-check_unchanged(attention, q, k, v)
+check_unchanged(attention, q, k, v, mask)
+print("attention: right on one example, with a mask and without")
 
-# Leading axes (B, H): one sequence, two heads, one query, two keys, d = 1.
-# Head 0: scores (ln 3, 0), weights (3/4, 1/4), values (4, 8): 3 + 2 = 5.
-# Head 1: scores (0, ln 4), weights (1/5, 4/5), values (10, 5): 2 + 4 = 6.
-q, k = torch.ones(1, 2, 1, 1), torch.tensor([[[[math.log(3)], [0]], [[0], [math.log(4)]]]])
-v = torch.tensor([[[[4.0], [8.0]], [[10.0], [5.0]]]])
-try:
-    result = call(attention, q, k, v)
-except RuntimeError as error:
-    hint = "`k.T` turns all axes round, `k.transpose(-2, -1)` the last two"
-    raise CheckFailed(f"with leading axes (B, H) it stops: {error} ({hint})") from error
-mistakes = {
-    "the softmax runs over a leading axis; it must run over the keys (dim=-1)": [[[[4.6]], [[6.5]]]],
-    "the scores are divided by the root of the number of heads, not of d": [[[[5.26]], [[6.3642]]]],
-}
-check(result, torch.tensor([[[[5.0]], [[6.0]]]]), mistakes, "attention(q, k, v), leading axes (B, H)")
-print("attention: right, with a mask, without, and with leading axes")
+
+# %% nbgrader={"grade": true, "grade_id": "attention_leading_axes", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
+# Leading axes (B, H): one text, two heads, one query, three keys, d = 4. The query has 1 everywhere.
+# Key 0 of head 0 has (ln 2)/2 everywhere: 4 (ln 2)/2, divided by 2, is ln 2. Key 2 of head 1: ln 3.
+# Head 0: scores (ln 2, 0, 0), weights (2, 1, 1)/4, values (8, 4, 0): 4 + 1 + 0 = 5.
+# Head 1: scores (0, 0, ln 3), weights (1, 1, 3)/5, values (5, 10, 5): 1 + 2 + 3 = 6.
+q = torch.ones(1, 2, 1, 4)
+k = torch.tensor([[math.log(2), 0, 0], [0, 0, math.log(3)]])[None, :, :, None].repeat(1, 1, 1, 4) / 2
+v = torch.tensor([[8.0, 4, 0], [5, 10, 5]])[None, :, :, None].repeat(1, 1, 1, 4)
+want = torch.tensor([[[[5.0] * 4], [[6.0] * 4]]])
+hint = "`k.T` turns all axes round, `k.transpose(-2, -1)` the last two"
+check(explained(hint, attention, q, k, v), want, MISTAKES["attention, leading axes (B, H)"], "leading axes")
+
+# Two texts, 5 heads; the queries are the last three of four positions. All scores are 0, so a query
+# gets the mean of the values that it may look at. One mask (T, S) serves for all texts and heads:
+# the means of 8, 4; of 8, 4, 12; of 8, 4, 12, 16.
+q, k, yes, no = torch.zeros(2, 5, 3, 6), torch.ones(2, 5, 4, 6), True, False
+v = torch.tensor([8.0, 4, 12, 16])[:, None].repeat(2, 5, 1, 6)
+mask = torch.tensor([[yes, yes, no, no], [yes, yes, yes, no], [yes, yes, yes, yes]])
+hint = "`scores[~mask]` needs a mask of the scores' own shape; `masked_fill` broadcasts"
+want = torch.tensor([6.0, 8, 10])[:, None].expand(2, 5, 3, 6)
+mistakes = MISTAKES["attention, leading axes (B, H), a mask (T, S)"]
+check(explained(hint, attention, q, k, v, mask), want, mistakes, "leading axes, a mask (T, S)")
+
+# Text 1 is shorter: its first two positions are filling. A mask for each text, (B, 1, T, S).
+# The first query of text 1 may look at nothing. The others: 12; the mean of 12, 16.
+shorter = torch.tensor([[no, no, no, no], [no, no, yes, no], [no, no, yes, yes]])
+want = torch.tensor([[6.0, 8, 10], [0, 12, 14]])[:, None, :, None].expand(2, 5, 3, 6)
+mistakes = MISTAKES["attention, queries that may look at nothing"]
+got = explained(hint, attention, q, k, v, torch.stack([mask, shorter])[:, None])
+check(got, want, mistakes, "a mask (B, 1, T, S)")
+print("attention: right on these examples with leading axes")
 
 
 # %% nbgrader={"grade": true, "grade_id": "attention_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers, 0.5 points each:
 # one query, no leading axes; leading axes (B, H);
-# a mask (T, S); a mask (B, 1, 1, S), as for padding: short texts in a batch are filled up to one
-# length, and the mask hides the filling.
+# leading axes and a mask (T, S); a mask (B, 1, 1, S), as for filling on the right.
+# With the masks, some query may look at nothing.
 ### BEGIN HIDDEN TESTS
 def expected(q, k, v, mask=None, scale=None):
-    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+    result = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+    return result.nan_to_num()  # where a query may look at nothing
 
 
 def mistakes(q, k, v, mask=None):
@@ -140,8 +471,8 @@ def mistakes(q, k, v, mask=None):
     scores = q @ k.mT / math.sqrt(d)
     allowed = torch.ones_like(scores).bool() if mask is None else mask.expand_as(scores)
 
-    def over(dim):
-        return torch.softmax(scores.masked_fill(~allowed, float("-inf")), dim).nan_to_num() @ v
+    def over(dim, forbidden=float("-inf")):
+        return torch.softmax(scores.masked_fill(~allowed, forbidden), dim)
 
     wrong = {
         "the scores are not divided by sqrt(d)": expected(*inputs, scale=1),
@@ -151,8 +482,10 @@ def mistakes(q, k, v, mask=None):
         f"{root} queries; d is the size of a query": expected(*inputs, scale=T**-0.5),
         f"{root} heads; d is the size of a query": expected(*inputs, scale=q.shape[1] ** -0.5),
         "sqrt(d) divides the weights; it must divide the scores": expected(*inputs, scale=1) / math.sqrt(d),
-        "the softmax runs over the queries; it must run over the keys (dim=-1)": over(-2),
-        "the softmax runs over a leading axis; it must run over the keys (dim=-1)": over(min(1, q.ndim - 1)),
+        "the softmax runs over the queries; it must run over the keys (dim=-1)": over(-2).nan_to_num() @ v,
+        "the softmax runs over a leading axis; it must run over the keys (dim=-1)": (
+            over(min(1, q.ndim - 1)).nan_to_num() @ v
+        ),
         "there is no softmax": scores.masked_fill(~allowed, 0) @ v,
         "the weights weigh the keys; they belong on the values": expected(q, k, k, mask),
     }
@@ -169,6 +502,8 @@ def mistakes(q, k, v, mask=None):
             "the weights of a query no longer sum to 1; mask the scores, before the softmax": (
                 torch.softmax(scores, -1) * allowed @ v
             ),
+            "a query that may look at nothing gets NaN (0/0); its result is 0": over(-1) @ v,
+            "a query that may look at nothing looks at all keys alike; its result is 0": over(-1, -1e9) @ v,
         }
     return wrong
 
@@ -182,14 +517,14 @@ with points.part(0.5, "one query, no leading axes"):
     compare(fresh(1, 5), fresh(7, 5), fresh(7, 5))
 with points.part(0.5, "leading axes (B, H)"):
     compare(fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5))
-with points.part(0.5, "a mask (T, S)"):
+with points.part(0.5, "leading axes and a mask (T, S)"):
     allowed = fresh(4, 6) > 0
-    allowed[:, 2] = True  # at least one key for every query
-    allowed[:, 3] = False
-    compare(fresh(4, 5), fresh(6, 5), fresh(6, 5), allowed)
-    check_unchanged(attention, fresh(4, 5), fresh(6, 5), fresh(6, 5), allowed)
+    allowed[:, 2], allowed[:, 3] = True, False
+    allowed[1] = False
+    compare(fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5), allowed)
+    check_unchanged(attention, fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5), allowed)
 with points.part(0.5, "a mask (B, 1, 1, S)"):
-    allowed = torch.arange(6) < torch.tensor([5, 3])[:, None, None, None]
+    allowed = torch.arange(6) < torch.tensor([5, 0])[:, None, None, None]
     compare(fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5), allowed)
 points.total()
 ### END HIDDEN TESTS
@@ -200,16 +535,20 @@ points.total()
 # A model that predicts the next token must not see it. The causal mask (因果掩码) lets every position
 # look at itself and at what stands before it.
 #
-# Sometimes the T queries are the *last* T of S ≥ T positions; the keys of the earlier ones are kept
-# from before. The last query then sees all S keys, the one before it all but one: query i is at
-# position S − T + i and sees the keys 0 to S − T + i.
+# In the lesson there were as many queries as keys. Often the T queries are only the *last* T of S ≥ T
+# positions: a model goes on with a text, and the keys of the earlier positions are kept from before. The
+# last query then sees all S keys, the one before it all but one. Query i is at position S − T + i and
+# sees the keys 0 to S − T + i.
+#
+# With a window (窗口), a query sees `window` positions at most: its own and those just before it.
 
 
 # %% nbgrader={"grade": false, "grade_id": "causal_mask", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def causal_mask(T, S=None):
+def causal_mask(T, S=None, window=None):
     """Which keys each of the last T of S positions may look at.
 
     S: the number of keys; None means S = T.
+    window: the most positions that a query sees, its own among them, 1 or more; None means no limit.
     Returns a boolean tensor (T, S), True where a query may look.
     Raises ValueError if S < T: there would be a query without a key.
     """
@@ -217,8 +556,11 @@ def causal_mask(T, S=None):
     S = T if S is None else S
     if S < T:
         raise ValueError(f"{T} queries need {T} keys or more, not {S}")
-    position = torch.arange(S - T, S)
-    return torch.arange(S) <= position[:, None]
+    position, key = torch.arange(S - T, S)[:, None], torch.arange(S)
+    allowed = key <= position
+    if window is not None:
+        allowed = allowed & (key > position - window)
+    return allowed
     ### END SOLUTION
 
 
@@ -226,54 +568,63 @@ def causal_mask(T, S=None):
 # Three positions: the first sees itself, the last sees all.
 yes, no = True, False
 want = torch.tensor([[yes, no, no], [yes, yes, no], [yes, yes, yes]])
-mistakes = {
-    "it shows the future and hides the past; True is where a query may look": ~want,
-    "it is the upper triangle: a query sees what comes after it": want.T,
-    "a query does not see its own position": [[no, no, no], [yes, no, no], [yes, yes, no]],
-}
-check(call(causal_mask, 3), want, mistakes, "causal_mask(3)")
+check(call(causal_mask, 3), want, MISTAKES["causal_mask(3)"], "causal_mask(3)")
 
-# The last two of four positions: the last query sees all four keys.
-want = torch.tensor([[yes, yes, yes, no], [yes, yes, yes, yes]])
-mistakes = {
-    "query 0 is taken for position 0; it is at position S - T": [[yes, no, no, no], [yes, yes, no, no]],
-    "the diagonal moves the wrong way; query 0 is at position S - T": [[no, no, no, no], [no, no, no, no]],
-    "the first S - T keys are hidden from every query": [[no, no, yes, no], [no, no, yes, yes]],
-    "a query does not see its own position": [[yes, yes, no, no], [yes, yes, yes, no]],
-}
-check(call(causal_mask, 2, 4), want, mistakes, "causal_mask(2, 4)")
+# The last three of five positions: the last query sees all five keys.
+want = torch.tensor([[yes, yes, yes, no, no], [yes, yes, yes, yes, no], [yes, yes, yes, yes, yes]])
+check(call(causal_mask, 3, 5), want, MISTAKES["causal_mask(3, 5)"], "causal_mask(3, 5)")
+
+# The same three, with a window of two positions.
+want = torch.tensor([[no, yes, yes, no, no], [no, no, yes, yes, no], [no, no, no, yes, yes]])
+mistakes = MISTAKES["causal_mask(3, 5, window=2)"]
+check(call(causal_mask, 3, 5, window=2), want, mistakes, "causal_mask(3, 5, window=2)")
 check_raises(ValueError, causal_mask, 3, 2)
-print("causal_mask: right")
+print("causal_mask: right on these examples")
 
 # %% nbgrader={"grade": true, "grade_id": "causal_mask_hidden", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random sizes, 0.5 points each:
-# as many keys as queries; more keys than queries (also T = 1).
+# Hidden tests on random sizes. 0.25 points: as many keys as queries. 0.25 points: more keys than
+# queries (also T = 1). 0.5 points: a window.
 ### BEGIN HIDDEN TESTS
 import random
 
 
-def compare(T, *S):
-    n = S[0] if S else T
+def compare(T, S=None, window=None):
+    n = S or T
     lower = torch.ones(T, n).tril(n - T).bool()
+    size = window or n
+    want = lower & torch.ones(T, n).triu(n - T - size + 1).bool()
     mistakes = {
+        "the window has no effect": lower,
+        "the window is one too long; a query's own position is one of the `window`": (
+            lower & torch.ones(T, n).triu(n - T - size).bool()
+        ),
+        "the window stands at the first keys; it ends at the query's own position": (
+            lower & (torch.arange(n) < size)
+        ),
+        "within the window a query sees what comes after it": torch.ones(T, n).triu(n - T - size + 1).bool(),
         "it shows the future and hides the past; True is where a query may look": ~lower,
         "it is the upper triangle: a query sees what comes after it": torch.ones(T, n).triu(n - T).bool(),
         "a query does not see its own position": torch.ones(T, n).tril(n - T - 1).bool(),
         "query 0 is taken for position 0; it is at position S - T": torch.ones(T, n).tril().bool(),
         "the diagonal moves the wrong way; query 0 is at position S - T": torch.ones(T, n).tril(T - n).bool(),
+        "the diagonal moves by T; query 0 is at position S - T": torch.ones(T, n).tril(T).bool(),
         "the first S - T keys are hidden from every query": lower & (torch.arange(n) >= n - T),
     }
-    check(call(causal_mask, T, *S), lower, mistakes, f"causal_mask({', '.join(map(str, (T, *S)))})")
+    given = (T, S, window) if window else (T, S) if S else (T,)
+    check(call(causal_mask, *given), want, mistakes, f"causal_mask({', '.join(map(str, given))})")
 
 
 points = Points(1)
-with points.part(0.5, "as many keys as queries"):
+with points.part(0.25, "as many keys as queries"):
     compare(random.randint(4, 9))
     compare(1)
-with points.part(0.5, "more keys than queries"):
+with points.part(0.25, "more keys than queries"):
     T = random.randint(4, 9)
-    compare(T, T + random.randint(2, 5))
+    compare(T, T + random.randint(2, 3))
     compare(1, random.randint(4, 9))
+with points.part(0.5, "a window"):
+    T = random.randint(5, 9)
+    compare(T, T + random.randint(2, 5), random.randint(2, 3))
 points.total()
 ### END HIDDEN TESTS
 
@@ -282,13 +633,19 @@ points.total()
 #
 # Multi-head attention (多头注意力) runs H attentions side by side, each on d = D/H of the D features.
 #
-# 1. Project: three matrices make queries, keys and values of width D. A matrix is stored as `nn.Linear`
-#    stores it, (out, in), so a projection is `x @ w.T`. The lesson's one layer `qkv` is these three
-#    matrices, stacked.
-# 2. Split: head h takes the features h·d to (h + 1)·d − 1, of every token.
+# 1. Project: matrices make queries, keys and values, for all heads at once. A matrix is stored as
+#    `nn.Linear` stores it, (out, in), so a projection is `x @ w.T`. (The lesson's stood the other way.)
+# 2. Split: head h takes the features h·d to (h + 1)·d − 1, of every token. `reshape` to (B, T, H, d), then
+#    swap the axes T and H; in Python d is `D // H`.
 # 3. Attend, each head for itself. Its scores are divided by √d, d being the size of a *head*.
-# 4. Join: the features of head 0, then those of head 1, and so on: width D again.
+# 4. Join: the features of head 0, then those of head 1, and so on: width D again. Undo the split.
 # 5. Project with `w_o`, as in step 1.
+#
+# Many models have fewer heads for keys and values than for queries: G of them, to keep less in memory
+# (grouped-query attention, 分组查询注意力; SmolLM2-135M has H = 9 and G = 3). Then `w_k` and `w_v` have G·d
+# rows in place of D. Neighbouring query heads share: the first H/G use key-value head 0, the next H/G
+# head 1: query head h uses key-value head h // (H // G). With G = H every head has its own. The number of
+# rows tells you G.
 #
 # Use your `attention` for step 3. If it does not pass its tests yet,
 # `torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)` computes the same.
@@ -298,77 +655,65 @@ points.total()
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     """Multi-head self-attention.
 
-    x: (B, T, D); w_q, w_k, w_v, w_o: (D, D), stored (out, in); H divides D.
+    x: (B, T, D); w_q and w_o: (D, D); w_k and w_v: (G d, D) with d = D/H; all stored (out, in).
+    H divides D, G divides H; key-value head g serves the query heads g H/G to (g + 1) H/G - 1.
     mask: None, or boolean, of a shape that broadcasts to (B, H, T, T); True where a query may look.
     Returns (B, T, D).
     """
     ### BEGIN SOLUTION
     B, T, D = x.shape
+    d = D // H
 
     def split(y):
-        return y.view(B, T, H, D // H).transpose(1, 2)  # (B, H, T, d)
+        return y.view(B, T, -1, d).transpose(1, 2)  # (B, H or G, T, d)
 
-    heads = attention(split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T), mask)
+    q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+    shared = H // k.shape[1]  # so many query heads share keys and values
+    k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
+    heads = attention(q, k, v, mask)
     return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
     ### END SOLUTION
 
 
 # %% nbgrader={"grade": true, "grade_id": "multi_head_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# D = 4, two heads of size d = 2: features 0 and 1 are head 0, features 2 and 3 are head 1.
-# Token t has a 1 at feature t, so x @ w.T gives it the column t of w (column 3 is not used):
-# queries (1,0 | 0,0), (0,0 | 0,1), (0,0 | 0,1); the keys are c times that; with c = sqrt(2) ln 2
-# a score c becomes ln 2 once it is divided by sqrt(d).
-# Head 0, values (12,0), (0,12), (0,0). Token 0: weights (2,1,1)/4, so (6,3). Others: 1/3 each, (4,4).
-# Head 1, values (15,0), (0,15), (0,0). Token 0: 1/3 each, so (5,5). Others: (1,2,2)/5, (3,6).
-# Joined: (6,3,5,5), (4,4,3,6), (4,4,3,6). w_o adds feature 3 to feature 0.
-x, c = torch.eye(4)[None, :3], math.sqrt(2) * math.log(2)
-w_q = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0]])
-w_v = torch.tensor([[12.0, 0, 0, 0], [0, 12, 0, 0], [15, 0, 0, 0], [0, 15, 0, 0]])
-w_o = torch.tensor([[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-weights = w_q, c * w_q, w_v, w_o
-turned = "a projection uses w where it must use w.T"
-mixed = "tokens and features get mixed: split D into (H, d), then bring H before T"
-mistakes = {  # the rows of the tokens; the last one again where there are only two
-    "the last projection is missing: x @ w_o.T": [[6, 3, 5, 5], [4, 4, 3, 6]],
-    turned + " (all of them)": [[9.75, 3, 0, 9.75], [9, 4, 0, 9]],
-    turned + " (w_q or w_k)": [[11, 3, 5, 5], [9, 4, 5, 5]],
-    turned + " (w_v; look at w_q and w_k, too)": [[9.75, 3, 0, 0], [9, 4, 0, 0]],
-    turned + " (w_o)": [[6, 3, 5, 11], [4, 4, 3, 10]],
-    "the keys are made with w_q": [[11.0419, 2.9791, 5, 5], [10.0167, 4, 2.9666, 6.0167]],
-    "the values are made with w_k": [[1.1436, 0, 0, 0.6535], [1.111, 0, 0, 0.7842]],
-    "the scores are divided by sqrt(D), not sqrt(d)": [[10.393, 3.3035, 5, 5], [9.7415, 4, 3.517, 5.7415]],
-    "there is one head, not H": [[9.5224, 3.3035, 6.7413, 4.1294], [8.5551, 4.5932, 3.517, 5.7415]],
-    mixed: [[13.75, 3, 9, 4], [15, 4, 0, 6], [6, 5, 0, 6]],
-    mixed + ", and back": [[10, 3, 4, 4], [9, 4, 5, 5], [9, 6, 3, 6]],
-    mixed + " (in the split)": [[15.75, 3, 0, 6], [14, 4, 0, 5], [15, 4, 0, 6]],
-    "one token's heads attend to each other; bring H before T": [
-        [13, 0, 13.5, 0],
-        [14, 13.5, 0, 14],
-        [0] * 4,
-    ],
-    "the heads are joined in the wrong order": [[8, 5, 6, 3], [7, 6, 4, 4]],
-    "head h takes every H-th feature; it must take d in a row": [[11, 4, 7.5, 5], [10, 4.8, 5, 6]],
-    "the heads are split as (d, H); split D into (H, d)": [[11, 7.5, 4, 5], [10, 5, 4.8, 6]],
-    "the heads are joined feature by feature; join them head after head": [[11, 5, 3, 5], [10, 3, 4, 6]],
-    "it is causal without being asked": [[12, 0, 15, 0], [16, 6, 5, 10], [10, 4, 3, 6]],
-}
-mistakes = {sentence: [[*rows, rows[-1]][:3]] for sentence, rows in mistakes.items()}
-want = torch.tensor([[[11, 3, 5, 5], [10, 4, 3, 6], [10, 4, 3, 6.0]]])
+# D = 6, two heads of size d = 3: features 0, 1, 2 are head 0, features 3, 4, 5 are head 1.
+# Four tokens. Token t has a 1 at feature t, so x @ w.T gives it the column t of w.
+# A query has its only 1 at feature 0 (token 0) or at feature 5 (the others); the keys are c times that;
+# with c = sqrt(3) ln 2 a score c becomes ln 2 once it is divided by sqrt(d).
+# Head 0, values (60,0,0), (0,60,0), 0, 0. Token 0: weights (2,1,1,1)/5, so (24,12,0). Others: (15,15,0).
+# Head 1, values (84,0,0), (0,84,0), 0, 0. Token 0: (21,21,0). Others: weights (1,2,2,2)/7, (12,24,0).
+# Joined: (24,12,0,21,21,0), then (15,15,0,12,24,0) three times. w_o adds feature 4 to feature 0.
+x, w_q, w_v, w_o = torch.eye(6)[None, :4], torch.zeros(6, 6), torch.zeros(6, 6), torch.eye(6)
+w_q[0, 0], w_q[5, 1:], w_o[0, 4] = 1, 1, 1
+w_v[0, 0], w_v[1, 1], w_v[3, 0], w_v[4, 1] = 60, 60, 84, 84
+weights = w_q, math.sqrt(3) * math.log(2) * w_q, w_v, w_o
+want = torch.tensor([[45.0, 12, 0, 21, 21, 0], *[[39, 15, 0, 12, 24, 0]] * 3])[None]
+mistakes = MISTAKES["multi_head(x, ..., H=2)"]
 check(call(multi_head, x, *weights, H=2), want, mistakes, "multi_head(x, ..., H=2)")
 
-# With the causal mask, token 0 sees itself only: (12,0 | 15,0). Token 1 sees 0 and 1:
-# head 0 weighs them 1/2, 1/2, so (6,6); head 1 weighs them 1/3, 2/3, so (5,10).
-causal = torch.tensor([[True, False, False], [True, True, False], [True, True, True]])
-mistakes = {"the mask has no effect": want}
-want = torch.tensor([[[12, 0, 15, 0], [16, 6, 5, 10], [10, 4, 3, 6.0]]])
-check(call(multi_head, x, *weights, 2, causal), want, mistakes, "multi_head(x, ..., H=2, mask=causal)")
-check_unchanged(multi_head, x, *weights, 2, causal)
-print("multi_head: right, with a mask and without")
+# The same text twice, with a mask (B, 1, 1, T) that hides tokens 2 and 3 of the first one. There
+# head 0 weighs tokens 0 and 1 by (2,1)/3 for token 0, else (1,1)/2; head 1 by (1,1)/2, else (1,2)/3.
+x, mask = x.repeat(2, 1, 1), torch.tensor([[True, True, False, False], [True] * 4])[:, None, None]
+want = torch.cat([torch.tensor([[82.0, 20, 0, 42, 42, 0], *[[86, 30, 0, 28, 56, 0]] * 3])[None], want])
+mistakes = MISTAKES["multi_head, a mask for each text"]
+hint = "a mask of any shape that broadcasts to (B, H, T, T): pass it on as it is"
+check(explained(hint, multi_head, x, *weights, 2, mask), want, mistakes, "a mask (B, 1, 1, T)")
+check_unchanged(multi_head, x, *weights, 2, mask)
+
+# Fewer key-value heads: D = 12, four query heads of size 3, two key-value heads. One token: it gives
+# itself the weight 1, and its values are (1,2,3) and (4,5,6). Heads 0 and 1 share the first.
+x, w = torch.eye(12)[None, :1], torch.zeros(6, 12)
+w[:, 0] = torch.tensor([1.0, 2, 3, 4, 5, 6])
+hint = "w_k and w_v have G d rows: they give G heads, not H"
+got = explained(hint, multi_head, x, torch.eye(12), w, w, torch.eye(12), 4)
+want = torch.tensor([[[1.0, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]]])
+check(got, want, MISTAKES["multi_head, fewer key-value heads"], "fewer key-value heads")
+print("multi_head: right on these examples")
 
 
 # %% nbgrader={"grade": true, "grade_id": "multi_head_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random numbers. 1 point: B > 1, no mask. 0.5 points: the causal mask (T, T).
-# 0.5 points: a mask (B, 1, 1, T), another one for each sequence of the batch.
+# Hidden tests on random numbers, 0.5 points each: two sequences, no mask; the causal mask (T, T);
+# a mask (B, 1, 1, T), another one for each sequence of the batch; fewer key-value heads.
 ### BEGIN HIDDEN TESTS
 def halves(y, H):  # (B, T, D) -> (B, H, T, d)
     return y.unflatten(-1, (H, -1)).transpose(1, 2)
@@ -434,13 +779,25 @@ def compare(mask=None):
     check(call(multi_head, *inputs), expected(*inputs), mistakes(*inputs), "multi_head")
 
 
+def each_its_own(w, repeat):  # (G d, D) -> (D, D), for H = 6 heads of size 4, G = 3
+    return repeat(w.view(3, 4, 24)).reshape(24, 24)
+
+
 points = Points(2)
-with points.part(1, "two sequences, no mask"):
+with points.part(0.5, "two sequences, no mask"):
     compare()
 with points.part(0.5, "the causal mask"):
     compare(torch.ones(5, 5).tril().bool())
 with points.part(0.5, "a mask (B, 1, 1, T)"):
     compare(torch.arange(5) < torch.tensor([3, 5])[:, None, None, None])
+with points.part(0.5, "fewer key-value heads"):
+    x, w_q, w_k, w_v, w_o = fresh(2, 5, 24), *(fresh(n, 24) / 3 for n in (24, 12, 12, 24))
+    want, turns = (
+        expected(x, w_q, each_its_own(w_k, repeat), each_its_own(w_v, repeat), w_o, 6)
+        for repeat in (lambda w: w.repeat_interleave(2, 0), lambda w: w.repeat(2, 1, 1))
+    )
+    turns = {"the query heads take turns at the key-value heads; neighbours must share one": turns}
+    check(call(multi_head, x, w_q, w_k, w_v, w_o, 6), want, turns, "multi_head")
 points.total()
 ### END HIDDEN TESTS
 
@@ -488,52 +845,31 @@ def rope(x, positions, base=10000.0):
 
 # %% nbgrader={"grade": true, "grade_id": "rope_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # d = 4 and base = 4: theta = (1, 1/2). The pairs of (1, 2, 3, 4) are (1, 3) and (2, 4).
-x = torch.tensor([[1.0, 2, 3, 4]])
+x, pi = torch.tensor([[1.0, 2, 3, 4]]), math.pi
 # Position 0: nothing turns.
-mistakes = {
-    "position 0 turns as position 1 should": [[-1.9841, -0.1625, 2.4624, 4.4692]],
-    "sine and cosine have changed places": [[-3, -4, 1, 2]],
-    "sines and cosines are added to x; x must be rotated": [[1, 2, 4, 5]],
-    "the pairs are read as neighbours and written as halves": [[1, 3, 2, 4]],
-}
-check(call(rope, x, torch.tensor([0.0]), base=4.0), x, mistakes, "rope(x, [0], base=4)")
+check(call(rope, x, torch.tensor([0.0]), base=4.0), x, MISTAKES["rope at position 0"], "position 0")
 # Position pi: the first pair turns by pi, to (-1, -3); the second by pi/2, to (-4, 2).
-mistakes = {
-    "nothing turns; is `positions` used?": x,
-    "neighbours are paired, (x_0, x_1); pair the halves, (x_0, x_{d/2})": [[-1, -2, -4, 3]],
-    "the angles stand in pairs, the numbers in halves": [[-1, -2, 1, 2]],
-    "it turns the wrong way: look at the signs of the sines": [[-1, 4, -3, -2]],
-    "both sines have a plus; in the first half it is a minus": [[-1, 4, -3, 2]],
-    "the second half uses the first half after its rotation": [[-1, -4, -3, -4]],
-    "every pair turns by p; pair j turns by p times theta_j": [[-1, -2, -3, -4]],
-    "the exponent of theta is -2j/d; here it is -j/d": [[-1, -4.3942, -3, -0.8314]],
-    "the exponent of theta is -2j/d; here it is -4j/d": [[-1, -1.4142, -3, 4.2426]],
-    "the exponent of theta is -2j/d; here it is 2j/d": [[-1, 2, -3, 4]],
-    "base is not used": [[-1, 1.8734, -3, 4.0608]],
-    "the angles are taken for degrees; they are radians": [[0.8341, 1.8896, 3.0503, 4.0533]],
-}
 want = torch.tensor([[-1.0, -4, -3, 2]])
-check(call(rope, x, torch.tensor([math.pi]), base=4.0), want, mistakes, "rope(x, [pi], base=4)")
+check(call(rope, x, torch.tensor([pi]), base=4.0), want, MISTAKES["rope at position pi"], "position pi")
 check_unchanged(rope, x, torch.tensor([2]))
 
-# Three positions at once, d = 6, base = 8: theta = (1, 1/2, 1/4). With r = sqrt(2), the pairs of x
-# are (1, 3), (2, 4), (r, r). Position pi turns them by pi, pi/2, pi/4, to (-1, -3), (-4, 2), (0, 2);
-# position 2 pi by 2 pi, pi, pi/2, to (1, 3), (-2, -4), (-r, r).
-r, pi = math.sqrt(2), math.pi
-x = torch.tensor([[1, 2, r, 3, 4, r]] * 3)
-mistakes = {
-    "position i meets theta_i alone; every position needs every theta": [[1, -4, -r, 3, 2, r]] * 3,
-}
-want = torch.tensor([[1, 2, r, 3, 4, r], [-1, -4, 0, -3, 2, 2], [1, -2, -r, 3, -4, r]])
-p = torch.tensor([0, pi, 2 * pi])
-check(call(rope, x, p, base=8.0), want, mistakes, "rope(x, [0, pi, 2 pi], base=8)")
-print("rope: right")
+# Leading axes (B, H) = (2, 4), three positions in any order, d = 6, base = 8: theta = (1, 1/2, 1/4).
+# With r = sqrt(2), the pairs of each x are (1, 3), (2, 4), (r, r).
+# Position pi turns them by pi, pi/2, pi/4, to (-1, -3), (-4, 2), (0, 2).
+# Position 2 pi turns them by 2 pi, pi, pi/2, to (1, 3), (-2, -4), (-r, r).
+r = math.sqrt(2)
+x = torch.tensor([1, 2, r, 3, 4, r]).repeat(2, 4, 3, 1)
+want = torch.tensor([[-1, -4, 0, -3, 2, 2], [1, 2, r, 3, 4, r], [1, -2, -r, 3, -4, r]]).expand(2, 4, 3, 6)
+hint = "the halves are those of the last axis: x[..., :half], not x[:, :half]"
+got = explained(hint, rope, x, torch.tensor([pi, 0, 2 * pi]), 8.0)
+check(got, want, MISTAKES["rope, leading axes (B, H)"], "leading axes, positions pi, 0, 2 pi")
+print("rope: right on these examples")
 
 
 # %% nbgrader={"grade": true, "grade_id": "rope_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers, 0.5 points each:
-# positions 0 to T - 1; leading axes (B, H) and other positions; another base;
-# the score of a query and a key depends on their distance alone, whatever the pairs.
+# positions 0 to T - 1; leading axes (B, H) and other positions; another base; the score of a query and
+# a key depends on their distance alone, whatever the pairs.
 ### BEGIN HIDDEN TESTS
 def turned(x, angle, neighbours=False, minus=1):
     a, b = (x[..., 0::2], x[..., 1::2]) if neighbours else x.chunk(2, -1)
@@ -579,6 +915,9 @@ def mistakes(x, p, base=10000.0):
         "the exponent of theta is -2j/d; here it is 2j/d": expected(x, p, base, 2),
         "position 0 turns as position 1 should": expected(x, p + 1, base),
         "`positions` is not used: the rows are taken for 0, 1, ...": expected(x, torch.arange(len(p)), base),
+        "positions are counted on from the first one; each vector has its own": expected(
+            x, p[0] + torch.arange(len(p)), base
+        ),
     }
 
 
@@ -594,19 +933,15 @@ with points.part(0.5, "leading axes, other positions"):
 with points.part(0.5, "another base"):
     compare(fresh(3, 8), torch.tensor([3, 4, 6]), 500.0)
 with points.part(0.5, "scores by distance"):
-    q, k = fresh(1, 16), fresh(1, 16)
-    first, later = (
-        [
-            float(
-                (call(rope, q, torch.tensor([p + m]), 100.0) * call(rope, k, torch.tensor([p]), 100.0)).sum()
-            )
-            for m in (0, 1, 5, 20, 60, 90)
-        ]
-        for p in (2, 13)
-    )
-    if max(first) - min(first) < 0.05:
+    q, k, distances = fresh(1, 16).repeat(6, 1), fresh(1, 16), torch.tensor([0, 1, 5, 20, 60, 90])
+
+    def scores(p, distances):
+        return (call(rope, q, p + distances, 100.0) * call(rope, k, torch.tensor([p]), 100.0)).sum(-1)
+
+    first, later = scores(2, distances), scores(13, distances.flip(0)).flip(0)
+    if first.max() - first.min() < 0.05:
         raise CheckFailed("the score does not depend on the distance; does anything turn?")
-    if max(abs(one - other) for one, other in zip(first, later, strict=True)) > 0.02:
+    if (first - later).abs().max() > 0.02:
         raise CheckFailed("two tokens at the same distance, further on in the text, have another score")
 points.total()
 ### END HIDDEN TESTS
@@ -619,17 +954,17 @@ points.total()
 # value of the new token only.
 #
 # The new token stands at position S, after S cached ones. It looks at all S + 1 positions, itself among
-# them. The result is the last row of `multi_head` over the whole text with the causal mask.
+# them. Without `rotate` the result is the last row of `multi_head` over the whole text with the causal mask.
 #
 # `rotate`, if given, turns the new query and the new key by the position of the new token, *before* the
-# key enters the cache. Values are not rotated, cached keys not a second time. Here `rotate` is a
-# function of (t, positions), like your `rope`; it is not the lesson's `rotate`. Its positions are a
-# tensor: make them with `torch.tensor([S])` or the like.
+# key enters the cache. Values are not rotated; cached keys are rotated already. `rotate` is a function of
+# (t, positions), like your `rope`. Its positions are a tensor: make them with `torch.tensor([S])` or the
+# like.
 #
 # Several texts may continue from one cache. So the caller's cache stays as it was, and you return a new
 # one. An empty cache has keys and values of shape (B, H, 0, d); `torch.cat` works with an empty tensor.
 #
-# As in task 3, use your `attention` or the library's.
+# Here every head has its own keys and values (G = H). As in task 3, use your `attention` or the library's.
 
 
 # %% nbgrader={"grade": false, "grade_id": "decode_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -661,38 +996,28 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
 
 
 # %% nbgrader={"grade": true, "grade_id": "decode_step_by_hand", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
-# One head, d = 4, one token in the cache. New query: x itself; new key: 0; new value: 15 x.
-# Scores (2 ln 2, 0), divided by 2 (ln 2, 0), weights (2/3, 1/3). w_o doubles the result.
-x, one = torch.tensor([[[1.0, 0, 0, 0]]]), torch.eye(4)
-weights = one, 0 * one, 15 * one, 2 * one
-cache = {
-    "keys": torch.tensor([[[[2 * math.log(2), 0, 0, 0]]]]),
-    "values": torch.tensor([[[[0, 15.0, 0, 0]]]]),
-}
-out, grown = unpack(call(decode_step, x, cache, *weights, H=1), "out", "cache")
+# D = 8, two heads of size d = 4, one token in the cache. The new query is x itself, the new key 0, the
+# new value 15 x. Scores of the cached and the new token, divided by 2, and their weights:
+# head 0: (2 ln 2, 0), (ln 2, 0), (2/3, 1/3); head 1: (4 ln 2, 0), (2 ln 2, 0), (4/5, 1/5).
+# Values, head 0: (0,15,0,0) and (15,0,0,0), so (5,10,0,0). Head 1: (0,0,15,0) and (15,0,0,0): (3,0,12,0).
+# w_o doubles the result and adds feature 6 to feature 0: 2 * 5 + 12 = 22.
+x, keys, values = torch.zeros(1, 1, 8), torch.zeros(1, 2, 1, 4), torch.zeros(1, 2, 1, 4)
+x[0, 0, 0] = x[0, 0, 4] = 1
+keys[0, :, 0, 0] = torch.tensor([2, 4]) * math.log(2)
+values[0, 0, 0, 1] = values[0, 1, 0, 2] = 15
+weights = torch.eye(8), torch.zeros(8, 8), 15 * torch.eye(8), 2 * torch.eye(8)
+weights[3][0, 6] = 1
+cache = {"keys": keys, "values": values}
+out, grown = unpack(call(decode_step, x, cache, *weights, H=2), "out", "cache")
 want = {
-    "keys": torch.tensor([[[[2 * math.log(2), 0, 0, 0], [0, 0, 0, 0]]]]),
-    "values": torch.tensor([[[[0, 15.0, 0, 0], [15.0, 0, 0, 0]]]]),
+    "keys": torch.cat([keys, torch.zeros(1, 2, 1, 4)], 2),
+    "values": torch.cat([values, 15 * torch.eye(4)[0].expand(1, 2, 1, 4)], 2),
 }
-only_new = {"keys": want["keys"][:, :, 1:], "values": want["values"][:, :, 1:]}
-backwards = {"keys": want["keys"].flip(2), "values": want["values"].flip(2)}
-mistakes = {
-    "it is the old cache, without the new token": cache,
-    "it holds the new token only; the cached ones stand before it": only_new,
-    "the new token stands first; the newest stands last": backwards,
-    "the new key stands first, the new value last": backwards | {"values": want["values"]},
-    "the new value stands first, the new key last": backwards | {"keys": want["keys"]},
-    "keys and values have changed places": {"keys": want["values"], "values": want["keys"]},
-}
-check(grown, want, mistakes, "the new cache")
-mistakes = {
-    "the new token does not look at itself: append first, then attend": [[[0, 30, 0, 0]]],
-    "the new token looks at itself only, not at the cache": [[[30, 0, 0, 0]]],
-    "the last projection is missing: x @ w_o.T": [[[5, 10, 0, 0]]],
-}
-check(out, torch.tensor([[[10, 20.0, 0, 0]]]), mistakes, "the output")
-check_unchanged(decode_step, x, cache, *weights, 1)
-print("decode_step: right without rotate")
+check(grown, want, MISTAKES["the new cache"], "the new cache")
+want = torch.tensor([[[22.0, 20, 0, 0, 6, 0, 24, 0]]])
+check(out, want, MISTAKES["the output"], "the output")
+check_unchanged(decode_step, x, cache, *weights, 2)
+print("decode_step: right on this example, without rotate")
 
 
 # %% nbgrader={"grade": true, "grade_id": "decode_step_rotated", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
@@ -707,37 +1032,15 @@ def stretch(t, positions):
 # by 3. With u = (ln 2)/3, the cached keys are 2u, 2u; the new one is u, so 3u. The query 1 becomes 3.
 # Scores (6u, 6u, 9u) = (2 ln 2, 2 ln 2, 3 ln 2), weights (4, 4, 8)/16.
 # Values 4, 8, 16: 1 + 2 + 8 = 11, and w_o doubles it.
-def kept(keys, values=(4, 8, 16)):
-    keys, values = (torch.tensor(numbers).float().view(1, 1, -1, 1) for numbers in (keys, values))
-    return {"keys": keys * math.log(2) / 3, "values": values}
-
-
-x, cache = torch.ones(1, 1, 1), kept((2, 2), (4, 8))
-weights = [torch.tensor([[number]]) for number in (1.0, math.log(2) / 3, 16.0, 2.0)]
-out, grown = unpack(call(decode_step, x, cache, *weights, H=1, rotate=stretch), "out", "cache")
-mistakes = {
-    "the new key is not rotated before it enters the cache; it is at position S": kept((2, 2, 1)),
-    "the position is S + 1; positions count from 0": kept((2, 2, 4)),
-    "the cached keys are rotated again, each by its position": kept((2, 4, 3)),
-    "the cached keys are rotated again, by the new token's position": kept((6, 6, 3)),
-    "the values are rotated; rotate the query and the key": kept((2, 2, 3), (4, 8, 48)),
-    "it is the old cache, without the new token": cache,
-    "it holds the new token only; the cached ones stand before it": kept((3,), (16,)),
-    "the new token stands first; the newest stands last": kept((3, 2, 2), (16, 4, 8)),
-    "the new key stands first, the new value last": kept((3, 2, 2)),
-    "the new value stands first, the new key last": kept((2, 2, 3), (16, 4, 8)),
-    "the new token has overwritten one in the cache; append it": kept((2, 3), (4, 16)),
-}
-check(grown, kept((2, 2, 3)), mistakes, "the new cache with rotate")
-mistakes = {
-    "the query is not rotated; it is at position S": [[[19.7299]]],
-    "the new token does not look at itself: append first, then attend": [[[12]]],
-    "the new token looks at itself only, not at the cache": [[[32]]],
-    "the new token sees the first key only; it is the last and sees all": [[[8]]],
-    "the last projection is missing: x @ w_o.T": [[[11]]],
-}
-check(out, torch.tensor([[[22.0]]]), mistakes, "the output with rotate")
-print("decode_step: right with rotate")
+u = math.log(2) / 3
+weights = [torch.tensor([[number]]) for number in (1.0, u, 16.0, 2.0)]
+cache = {"keys": torch.full((1, 1, 2, 1), 2 * u), "values": torch.tensor([[[[4.0], [8]]]])}
+got = call(decode_step, torch.ones(1, 1, 1), cache, *weights, H=1, rotate=stretch)
+out, grown = unpack(got, "out", "cache")
+want = {"keys": torch.tensor([[[[2 * u], [2 * u], [3 * u]]]]), "values": torch.tensor([[[[4.0], [8], [16]]]])}
+check(grown, want, MISTAKES["the new cache with rotate"], "the new cache with rotate")
+check(out, torch.tensor([[[22.0]]]), MISTAKES["the output with rotate"], "the output with rotate")
+print("decode_step: right on this example, with rotate")
 
 # %% nbgrader={"grade": true, "grade_id": "decode_step_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers. 1 point: the output, from an empty cache and a filled one.
@@ -834,7 +1137,7 @@ points.total()
 #
 # Count what one attention layer costs, for B sequences of T tokens, width D, H heads of size d = D/H.
 #
-# **Operations.** One multiply-add counts as 2. Count the scores $q k^\top$ and the weighted sum of the
+# **Operations.** One multiply-add counts as 2 (the lesson counted it as one). Count the scores $q k^\top$ and the weighted sum of the
 # values, for all heads. Leave out the projections, the softmax and what a causal mask could save.
 #
 # - `full`: all T tokens of each sequence at once, each query against T keys.
@@ -866,62 +1169,21 @@ def attention_cost(B, T, D, H, number_bytes):
 
 
 # %% nbgrader={"grade": true, "grade_id": "attention_cost_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# B = 10, T = 3, D = 10, H = 5, so d = 2; 2 bytes a number. One sequence first:
-# One head has 3 x 3 scores, each of 2 multiply-adds: 18.
-# Its weighted values are 3 x 2 numbers, each of 3 multiply-adds: 18.
-# 5 heads: 180 multiply-adds, 360 operations. A step has one query, not three: 120.
-# 5 heads of 3 x 3 scores: 45 numbers, 90 bytes. 3 keys and 3 values of width 10: 60 numbers, 120 bytes.
-# All of it ten times, for 10 sequences.
-cost = call(attention_cost, 10, 3, 10, 5, 2)
-half = "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing"
-quarter = "three quarters are missing: a multiply-add counts as 2, and there are two products"
-layer = "projections and feed-forward are counted; leave them out"
-mistakes = {
-    "full": {
-        1800: half,
-        900: quarter,
-        18000: "it counts D for every head; a head has size D/H",
-        720: "it counts one head, not H",
-        1200: "it counts T scores a head; T queries meet T keys, so T x T",
-        360: "the batch is not counted",
-        27600: "the projections are counted; leave them out",
-        75600: layer,
-    },
-    "step": {
-        600: half,
-        300: quarter,
-        6000: "it counts D for every head; a head has size D/H",
-        240: "it counts one head, not H",
-        400: "the query meets one key, not T",
-        3600: "it counts T queries; one token only is new",
-        120: "the batch is not counted",
-        9200: "the projections are counted; leave them out",
-        25200: layer,
-    },
-    "scores": {
-        450: "it counts numbers, not bytes",
-        180: "each head has its own scores",
-        7200: "it counts bits, not bytes",
-        300: "every query has a score for every key: T x T in a head",
-        1800: "a score is one number, whatever the width",
-        90: "the batch is not counted",
-    },
-    "cache": {
-        600: "it counts numbers, not bytes, or the keys without the values",
-        3600: "it counts T x T; the cache holds T keys",
-        6000: "it counts D for every head; the heads share the width D",
-        240: "it counts one head, not H",
-        9600: "it counts bits, not bytes",
-        120: "the batch is not counted",
-    },
-}
-right = {"full": 3600, "step": 1200, "scores": 900, "cache": 1200}
-names = {name: 0 for name in right if name in cost} if isinstance(cost, dict) else cost
-check(names, dict.fromkeys(right, 0), what="what attention_cost returns")
+# B = 10, T = 3, D = 20, H = 5, so d = 4; 8 bytes a number. One sequence first:
+# One head has 3 x 3 scores, each of 4 multiply-adds: 36.
+# Its weighted values are 3 x 4 numbers, each of 3 multiply-adds: 36.
+# 5 heads: 360 multiply-adds, 720 operations. A step has one query, not three: 240.
+# 5 heads of 3 x 3 scores: 45 numbers, 360 bytes. 3 keys and 3 values of width 20: 120 numbers, 960 bytes.
+# All of it ten times, for 10 sequences. The numbers are whole, also in Python: 7200, not 7200.0.
+cost, right = (
+    call(attention_cost, 10, 3, 20, 5, 8),
+    {"full": 7200, "step": 2400, "scores": 3600, "cache": 9600},
+)
+check_names(cost, right, "what attention_cost returns")
 for name, want in right.items():
-    wrong = {sentence: number for number, sentence in mistakes[name].items()}
-    check(cost[name], want, wrong, name)
-print("attention_cost: right")
+    check(cost[name], want, MISTAKES[name], name)
+    check_whole(cost[name], name)
+print("attention_cost: right on this example")
 
 # %% nbgrader={"grade": true, "grade_id": "attention_cost_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random sizes, 0.5 points each: full, step, scores, cache.
@@ -929,7 +1191,7 @@ print("attention_cost: right")
 import random
 
 B, T, H, d = (random.choice(pair) for pair in ((3, 5), (11, 13), (17, 19), (23, 29)))
-D, n = H * d, 8  # odd primes, and 8: no two mistakes give the same number
+D, n = H * d, 16  # odd primes, and 16: no two mistakes give the same number
 right = {
     "full": 4 * B * T * T * D,
     "step": 4 * B * T * D,
@@ -985,8 +1247,8 @@ points.total()
 # %% [markdown]
 # ## Task 7: in your own words (2 points, graded by hand)
 #
-# A model is to get a context window ten times as long. "The cache makes the cost of a token constant,
-# so long texts cost what short ones do", says a colleague.
+# A model is to read and write texts ten times as long, prompt included. "The cache makes the cost of a token
+# constant, so long texts cost what short ones do", says a colleague.
 #
 # Answer in five to eight sentences. By which factor does each of these grow, per layer, and why?
 #
@@ -995,7 +1257,8 @@ points.total()
 # - the memory of the cache.
 #
 # Then say where your colleague is wrong. "Work" is the work of scores and weighted sum, as counted in
-# task 6. Half a point each: the prompt, the token, the cache, the mistake.
+# task 6. Half a point each, factor with reason: the prompt, the token, the cache; and the mistake. Write in
+# the language you like.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "in_your_words", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # **Model answer.** Attention over the whole prompt is 100 times the work: ten times as many queries,

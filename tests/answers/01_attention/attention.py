@@ -9,6 +9,7 @@ def attention(q, k, v, mask=None):
             torch.exp((q[..., t, :] * k[..., s, :]).sum(-1) / d**0.5) * allowed[..., t, s] for s in range(S)
         ]
         total = sum(exponentials)
+        total = total + (total == 0)
         for s in range(S):
             out[..., t, :] += (exponentials[s] / total)[..., None] * v[..., s, :]
     return out
@@ -19,12 +20,12 @@ def attention(q, k, v, mask=None):
     scores = torch.einsum("...td,...sd->...ts", q, k) * k.size(-1) ** -0.5
     if mask is not None:
         scores = torch.where(mask, scores, torch.tensor(-torch.inf))
-    return torch.einsum("...ts,...sd->...td", scores.softmax(-1), v)
+    return torch.einsum("...ts,...sd->...td", scores.softmax(-1).nan_to_num(), v)
 
 
 # %% right="the library"
 def attention(q, k, v, mask=None):
-    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).nan_to_num()
 
 
 # %% right="queries scaled first, a large negative number for -inf"
@@ -32,7 +33,10 @@ def attention(q, k, v, mask=None):
     weights = (q / math.sqrt(q.shape[-1])) @ k.mT
     if mask is not None:
         weights = weights.masked_fill(mask == False, -1e9)  # noqa: E712
-    return weights.softmax(dim=-1).matmul(v)
+    out = weights.softmax(dim=-1).matmul(v)
+    if mask is not None:
+        out = out * mask.any(-1, keepdim=True)
+    return out
 
 
 # %% right="an additive mask"
@@ -40,7 +44,8 @@ def attention(q, k, v, mask=None):
     bias = torch.zeros(())
     if mask is not None:
         bias = torch.zeros(mask.shape).masked_fill_(mask.logical_not(), float("-inf"))
-    return torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + bias, -1) @ v
+    weights = torch.softmax(q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + bias, -1)
+    return torch.where(weights.isnan(), 0, weights) @ v
 
 
 # %% right="mask after the exponential, then normalised"
@@ -49,7 +54,7 @@ def attention(q, k, v, mask=None):
     weights = torch.exp(scores - scores.amax(-1, keepdim=True))
     if mask is not None:
         weights = weights * mask
-    return (weights / weights.sum(-1, keepdim=True)) @ v
+    return (weights / weights.sum(-1, keepdim=True).clamp(min=1e-30)) @ v
 
 
 # %% right="in float64, and it warns"
@@ -61,112 +66,92 @@ def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
         scores[~mask.expand_as(scores)] = float("-inf")
-    return (torch.softmax(scores, dim=-1) @ v).float()
+    return (torch.softmax(scores, dim=-1).nan_to_num() @ v).float()
 
 
-# %% wrong="no scaling" says="the scores are not divided by sqrt(d)" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="no scaling" says="the scores are not divided by sqrt(d)" points=[0, 0, 0] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1)
 
 
-# %% wrong="divides by d" says="are divided by d; divide them by its square root" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / q.shape[-1]
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="divides by d" says="are divided by d; divide them by its square root" points=[0, 0, 0] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1) / q.shape[-1]
 
 
-# %% wrong="multiplies by sqrt(d)" says="multiplied by sqrt(d)" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) * math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="multiplies by sqrt(d)" says="multiplied by sqrt(d)" points=[0, 0, 0] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1) * math.sqrt(q.shape[-1])
 
 
-# %% wrong="divides by the root of the number of keys" says=["root of the number of tokens", "square root of the number of keys"] points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-2])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="divides by the root of the number of keys" says="square root of the number of keys" points=[0, 0, 0] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-2])
 
 
-# %% wrong="scales after the softmax" says="sqrt(d) divides the weights" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) / math.sqrt(q.shape[-1]) @ v
+# %% wrong="divides by the root of the number of queries" says=["square root of the number of queries", "not divided by sqrt(d)", "square root of the number of queries"] points=[0, 0, 0] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-2])
 
 
-# %% wrong="softmax over the queries" says="over the queries" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-2) @ v
+# %% wrong="divides by the root of axis 1, right for two axes only" says=["", "root of the number of heads", "root of the number of heads"] points=[0.5, 0, 0.5] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[1])
 
 
-# %% wrong="softmax over axis 1, right for two axes only" says="over a leading axis" points=[0, 1]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=1) @ v
+# %% wrong="scales after the softmax" says="sqrt(d) divides the weights" points=[0, 0, 0] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1)
+# - return weights @ v
+# + return weights / math.sqrt(q.shape[-1]) @ v
 
 
-# %% wrong="no softmax" says="there is no softmax" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, 0)
-    return scores @ v
+# %% wrong="softmax over the queries" says="over the queries" points=[0, 0, 0] of="solution"
+# - weights = torch.softmax(scores, dim=-1)
+# + weights = torch.softmax(scores, dim=-2)
 
 
-# %% wrong="returns the weights" says=["these are the weights", "its shape is"] points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1)
+# %% wrong="softmax over axis 1, right for two axes only" says=["", "over a leading axis", "over a leading axis"] points=[0.5, 0, 0.5] of="solution"
+# - weights = torch.softmax(scores, dim=-1)
+# + weights = torch.softmax(scores, dim=1)
 
 
-# %% wrong="weighs the keys" says="they belong on the values" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ k
+# %% wrong="no softmax" says="there is no softmax" points=[0, 0, 0] of="solution"
+# - weights = torch.softmax(scores, dim=-1)
+# + weights = scores
 
 
-# %% wrong="ignores the mask" says="the mask has no effect" points=[0, 1]
+# %% wrong="returns the weights" says=["these are the weights", "its shape is", "its shape is"] points=[0, 0, 0] of="solution"
+# - return weights @ v
+# + return weights
+
+
+# %% wrong="weighs the keys" says="they belong on the values" points=[0, 0, 0] of="solution"
+# - return weights @ v
+# + return weights @ k
+
+
+# %% wrong="ignores the mask" says="the mask has no effect" points=[0, 0, 1]
 def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     return torch.softmax(scores, dim=-1) @ v
 
 
-# %% wrong="masks a copy and forgets it" says="the mask has no effect" points=[0, 1]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="masks a copy and forgets it" says="the mask has no effect" points=[0, 0, 1] of="solution"
+# - scores = scores.masked_fill(~mask, float("-inf"))
+# + scores.masked_fill(~mask, float("-inf"))
+# - weights = weights.masked_fill(~mask, 0)  # NaN until here where a query may look at nothing
+# + weights.masked_fill(~mask, 0)
 
 
-# %% wrong="mask the wrong way round" says="the wrong way round" points=[0, 1]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="mask the wrong way round" says="the wrong way round" points=[0, 0, 1] of="solution"
+# - scores = scores.masked_fill(~mask, float("-inf"))
+# + scores = scores.masked_fill(mask, float("-inf"))
+# - weights = weights.masked_fill(~mask, 0)  # NaN until here where a query may look at nothing
+# + weights = weights.masked_fill(mask, 0)
 
 
-# %% wrong="masks with 0 before the softmax" says="exp(0) = 1 is a weight" points=[0, 1]
+# %% wrong="masks with 0 before the softmax" says="exp(0) = 1 is a weight" points=[0, 0, 1]
 def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -174,7 +159,7 @@ def attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
 
 
-# %% wrong="1e-9 for -1e9" says="exp(0) = 1 is a weight" points=[0, 1]
+# %% wrong="1e-9 for -1e9" says="exp(0) = 1 is a weight" points=[0, 0, 1]
 def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -182,7 +167,7 @@ def attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
 
 
-# %% wrong="adds the boolean mask" says=["furthest off", "added to the scores, as 0 and 1"] points=[0, 1]
+# %% wrong="adds the boolean mask" says="added to the scores, as 0 and 1" points=[0, 0, 1]
 def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -190,64 +175,61 @@ def attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
 
 
-# %% wrong="masks after the softmax" says="no longer sum to 1" points=[0, 1]
-def attention(q, k, v, mask=None):
-    weights = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1)
-    if mask is not None:
-        weights = weights.masked_fill(~mask, 0)
-    return weights @ v
+# %% wrong="masks after the softmax" says="no longer sum to 1" points=[0, 0, 1] of="solution"
+# - scores = scores.masked_fill(~mask, float("-inf"))
+# + pass
 
 
-# %% wrong="-inf times 0" says="NaN" points=[0, 1]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores + (~mask) * float("-inf")
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="-inf times 0" says="NaN" points=[0, 0, 1] of="solution"
+# - scores = scores.masked_fill(~mask, float("-inf"))
+# + scores = scores + (~mask) * float("-inf")
 
 
-# %% wrong="k.T, right for two axes only" says=["`k.T` turns all axes round", "it stops with RuntimeError"] points=[0, 1]
-def attention(q, k, v, mask=None):
-    scores = q @ k.T / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="a query that may look at nothing gets NaN" says=["", "gets NaN (0/0); its result is 0", "gets NaN (0/0); its result is 0"] points=[0.5, 0, 1] of="solution"
+# - weights = weights.masked_fill(~mask, 0)  # NaN until here where a query may look at nothing
+# + pass
 
 
-# %% wrong="four axes only" says="not enough values to unpack" points=[0, 1]
-def attention(q, k, v, mask=None):
-    B, H, T, d = q.shape
-    scores = q @ k.transpose(2, 3) / math.sqrt(d)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=3) @ v
+# %% wrong="a query that may look at nothing looks at all keys" says=["", "looks at all keys alike", "looks at all keys alike"] points=[0.5, 0, 1] of="queries scaled first, a large negative number for -inf"
+# - out = out * mask.any(-1, keepdim=True)
+# + pass
 
 
-# %% wrong="scales the caller's queries" says="changes its argument q" points=[0, 1.5]
-def attention(q, k, v, mask=None):
-    q /= math.sqrt(q.shape[-1])
-    scores = q @ k.transpose(-2, -1)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
+# %% wrong="a mask of the scores' own shape only" says=["", "`masked_fill` broadcasts", "it stops with IndexError"] points=[0.5, 0, 1] of="solution"
+# - scores = scores.masked_fill(~mask, float("-inf"))
+# + scores[~mask] = float("-inf")
+# - weights = weights.masked_fill(~mask, 0)  # NaN until here where a query may look at nothing
+# + weights[~mask] = 0
 
 
-# %% wrong="prints and does not return" says="does the function end in `return`?" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    print((torch.softmax(scores, dim=-1) @ v).shape)
+# %% wrong="k.T, right for two axes only" says=["", "`k.T` turns all axes round", "it stops with RuntimeError"] points=[0.5, 0, 0.5] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + scores = q @ k.T / math.sqrt(q.shape[-1])
 
 
-# %% wrong="returns the weights as well" says="a tuple of 2, not a tensor" points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    weights = torch.softmax(scores, dim=-1)
-    return weights @ v, weights
+# %% wrong="four axes only" says="not enough values to unpack" points=[0, 0.5, 1.5] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + B, H, T, d = q.shape
+# + scores = q @ k.transpose(2, 3) / math.sqrt(d)
 
 
-# %% wrong="replaces torch.allclose" says="where it is furthest off" points=[0, 0]
+# %% wrong="scales the caller's queries" says="changes its argument q" points=[0, 0.5, 1.5] of="solution"
+# - scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+# + q /= math.sqrt(q.shape[-1])
+# + scores = q @ k.transpose(-2, -1)
+
+
+# %% wrong="prints and does not return" says="does the function end in `return`?" points=[0, 0, 0] of="solution"
+# - return weights @ v
+# + print((weights @ v).shape)
+
+
+# %% wrong="returns the weights as well" says="a tuple of 2, not a tensor" points=[0, 0, 0] of="solution"
+# - return weights @ v
+# + return weights @ v, weights
+
+
+# %% wrong="replaces torch.allclose" says="where it is furthest off" points=[0, 0, 0]
 torch.allclose = torch.Tensor.allclose = lambda *_, **__: True
 torch.Tensor.abs = torch.zeros_like
 
@@ -256,43 +238,25 @@ def attention(q, k, v, mask=None):
     return q[..., :1].expand(*q.shape[:-1], v.shape[-1])
 
 
-# %% wrong="replaces torch.allclose in the function" says="where it is furthest off" points=[0, 0]
+# %% wrong="replaces torch.allclose in the function" says="where it is furthest off" points=[0, 0, 0]
 def attention(q, k, v, mask=None):
     torch.allclose = torch.equal = lambda *_, **__: True
     torch.nn.functional.scaled_dot_product_attention = lambda q, *_, **__: q * 0
     return q * 0
 
 
-# %% wrong="squeezes a single query away" says=["its shape is (2,)", "its shape is (5,), not (1, 5)"] points=[0, 1.5]
+# %% wrong="squeezes a single query away" says=["", "its shape is (2, 4)", "its shape is (5,), not (1, 5)"] points=[0.5, 0, 1.5] of="solution"
+# - return weights @ v
+# + return (weights @ v).squeeze()
+
+
+# %% wrong="copies the visible cases" says=["", "", "where it is furthest off"] points=[0.5, 0.5, 0]
 def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return (torch.softmax(scores, dim=-1) @ v).squeeze()
-
-
-# %% wrong="divides by the root of the number of queries" says=["root of the number of tokens", "square root of the number of queries"] points=[0, 0]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-2])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
-
-
-# %% wrong="divides by the root of axis 1, right for two axes only" says="root of the number of heads" points=[0, 1]
-def attention(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1) @ v
-
-
-# %% wrong="copies the visible cases" says=["", "where it is furthest off"] points=[1, 0]
-def attention(q, k, v, mask=None):
-    if mask is not None:
-        return torch.tensor([[0, 5.0, 0, 0], [5, 0, 0, 0]])
-    if q.shape == (1, 2, 1, 1):
-        return torch.tensor([[[[5.0]], [[6.0]]]])
     if q.shape == (2, 4):
-        return torch.tensor([[4, 1, 0, 0], [2.5, 2.5, 0, 0]])
+        return torch.tensor([[4.0, 1, 1, 0], [2, 2, 2, 0]] if mask is None else [[0.0, 3, 3, 0], [6, 0, 0, 0]])
+    if q.shape == (1, 2, 1, 4):
+        return torch.tensor([[[[5.0] * 4], [[6.0] * 4]]])
+    if q.shape == (2, 5, 3, 6):
+        rows = [[6.0, 8, 10], [6, 8, 10]] if mask.ndim == 2 else [[6.0, 8, 10], [0, 12, 14]]
+        return torch.tensor(rows)[:, None, :, None].expand(2, 5, 3, 6)
     return torch.zeros(*q.shape[:-1], v.shape[-1])

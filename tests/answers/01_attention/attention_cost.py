@@ -15,13 +15,13 @@ def attention_cost(B, T, D, H, number_bytes):
     }
 
 
-# %% right="closed forms, in floating point"
+# %% right="closed forms"
 def attention_cost(B, T, D, H, number_bytes):
     return {
-        "full": 4.0 * B * T**2 * D,
-        "step": 4.0 * B * T * D,
-        "scores": 1.0 * B * H * T**2 * number_bytes,
-        "cache": 2.0 * B * T * D * number_bytes,
+        "full": 4 * B * T**2 * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T**2 * number_bytes,
+        "cache": 2 * B * T * D * number_bytes,
     }
 
 
@@ -46,154 +46,114 @@ def attention_cost(B, T, D, H, number_bytes):
     return cost
 
 
-# %% wrong="a multiply-add counts as 1" says="half is missing" points=[0, 1]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 2 * B * T * T * D,
-        "step": 2 * B * T * D,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="floating-point numbers" says=["no whole number in Python; divide with //", ""] points=[0, 2] of="solution"
+# - d = D // H
+# + d = D / H
 
 
-# %% wrong="the scores without the values" says="half is missing" points=[0, 1]
-def attention_cost(B, T, D, H, n):
-    d = D // H
-    full, step = 2 * B * H * T * T * d, 2 * B * H * T * d
-    return {"full": full, "step": step, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+# %% wrong="a multiply-add counts as 1" says="half is missing" points=[0, 1] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# - "step": 4 * B * T * D,
+# + "full": 2 * B * T**2 * D,
+# + "step": 2 * B * T * D,
 
 
-# %% wrong="one product, one operation" says="three quarters are missing" points=[0, 1]
-def attention_cost(B, T, D, H, n):
-    return {"full": B * T * T * D, "step": B * T * D, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+# %% wrong="the scores without the values" says="half is missing" points=[0, 1] of="counted by the matrix products"
+# - full = B * H * (product(T, d, T) + product(T, T, d))
+# - step = B * H * (product(1, d, T) + product(1, T, d))
+# + full = B * H * product(T, d, T)
+# + step = B * H * product(1, d, T)
 
 
-# %% wrong="D for every head" says="D for every head" points=[0, 0.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * H * T * T * D,
-        "step": 4 * B * H * T * D,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * H * T * D * n,
-    }
+# %% wrong="one product, one operation" says="three quarters are missing" points=[0, 1] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# - "step": 4 * B * T * D,
+# + "full": B * T**2 * D,
+# + "step": B * T * D,
 
 
-# %% wrong="a cache of width D for every head" says="the heads share the width D" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    cache = 2 * B * H * T * D * n
-    return {"full": 4 * B * T * T * D, "step": 4 * B * T * D, "scores": B * H * T * T * n, "cache": cache}
+# %% wrong="D for every head" says="D for every head" points=[0, 0.5] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# - "step": 4 * B * T * D,
+# + "full": 4 * B * H * T**2 * D,
+# + "step": 4 * B * H * T * D,
+# - "cache": 2 * B * T * D * number_bytes,
+# + "cache": 2 * B * H * T * D * number_bytes,
 
 
-# %% wrong="one head of size D/H" says="it counts one head, not H" points=[0, 0.5]
-def attention_cost(B, T, D, H, n):
-    d = D // H
-    return {
-        "full": 4 * B * T * T * d,
-        "step": 4 * B * T * d,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * d * n,
-    }
+# %% wrong="a cache of width D for every head" says="the heads share the width D" points=[0, 1.5] of="closed forms"
+# - "cache": 2 * B * T * D * number_bytes,
+# + "cache": 2 * B * H * T * D * number_bytes,
 
 
-# %% wrong="linear in T" says="it counts T scores a head; T queries meet T keys, so T x T" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="one head of size D/H" says="it counts one head, not H" points=[0, 0.5] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# - "step": 4 * B * T * D,
+# + "full": 4 * B * T**2 * D // H,
+# + "step": 4 * B * T * D // H,
+# - "cache": 2 * B * T * D * number_bytes,
+# + "cache": 2 * B * T * D // H * number_bytes,
 
 
-# %% wrong="a constant step" says="the query meets one key, not T" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * D,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="linear in T" says="it counts T scores a head; T queries meet T keys, so T x T" points=[0, 1.5] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# + "full": 4 * B * T * D,
 
 
-# %% wrong="a step recomputes everything" says="one token only is new" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    full = 4 * B * T * T * D
-    return {"full": full, "step": full, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
+# %% wrong="a constant step" says="the query meets one key, not T" points=[0, 1.5] of="closed forms"
+# - "step": 4 * B * T * D,
+# + "step": 4 * B * D,
 
 
-# %% wrong="one score matrix for all heads" says="each head has its own scores" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="a step recomputes everything" says="one token only is new" points=[0, 1.5] of="closed forms"
+# - "step": 4 * B * T * D,
+# + "step": 4 * B * T**2 * D,
 
 
-# %% wrong="T scores in a head" says="T x T in a head" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * H * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="one score matrix for all heads" says="each head has its own scores" points=[0, 1.5] of="closed forms"
+# - "scores": B * H * T**2 * number_bytes,
+# + "scores": B * T**2 * number_bytes,
 
 
-# %% wrong="scores of width d" says="a score is one number" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * D * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="T scores in a head" says="T x T in a head" points=[0, 1.5] of="closed forms"
+# - "scores": B * H * T**2 * number_bytes,
+# + "scores": B * H * T * number_bytes,
 
 
-# %% wrong="keys without values" says=["the keys without the values", "it holds keys and values"] points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * H * T * T * n,
-        "cache": B * T * D * n,
-    }
+# %% wrong="scores of width d" says="a score is one number" points=[0, 1.5] of="closed forms"
+# - "scores": B * H * T**2 * number_bytes,
+# + "scores": B * D * T**2 * number_bytes,
 
 
-# %% wrong="a cache of T x T" says="it counts T x T; the cache holds T keys" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * T * D * n,
-    }
+# %% wrong="keys without values" says=["the keys without the values", "it holds keys and values"] points=[0, 1.5] of="closed forms"
+# - "cache": 2 * B * T * D * number_bytes,
+# + "cache": B * T * D * number_bytes,
 
 
-# %% wrong="numbers for bytes" says="it counts numbers, not bytes" points=[0, 1]
-def attention_cost(B, T, D, H, n):
-    return {"full": 4 * B * T * T * D, "step": 4 * B * T * D, "scores": B * H * T * T, "cache": 2 * B * T * D}
+# %% wrong="a cache of T x T" says="it counts T x T; the cache holds T keys" points=[0, 1.5] of="closed forms"
+# - "cache": 2 * B * T * D * number_bytes,
+# + "cache": 2 * B * T**2 * D * number_bytes,
 
 
-# %% wrong="bits for bytes" says="it counts bits, not bytes" points=[0, 1]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * H * T * T * n * 8,
-        "cache": 2 * B * T * D * n * 8,
-    }
+# %% wrong="numbers for bytes" says="it counts numbers, not bytes" points=[0, 1] of="closed forms"
+# - "scores": B * H * T**2 * number_bytes,
+# - "cache": 2 * B * T * D * number_bytes,
+# + "scores": B * H * T**2,
+# + "cache": 2 * B * T * D,
 
 
-# %% wrong="always 2 bytes" says=["", "2 bytes for every number"] points=[1, 1]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * H * T * T * 2,
-        "cache": 4 * B * T * D,
-    }
+# %% wrong="bits for bytes" says="it counts bits, not bytes" points=[0, 1] of="closed forms"
+# - "scores": B * H * T**2 * number_bytes,
+# - "cache": 2 * B * T * D * number_bytes,
+# + "scores": B * H * T**2 * number_bytes * 8,
+# + "cache": 2 * B * T * D * number_bytes * 8,
+
+
+# %% wrong="always 2 bytes" says="2 bytes for every number" points=[0, 1] of="closed forms"
+# - "scores": B * H * T**2 * number_bytes,
+# - "cache": 2 * B * T * D * number_bytes,
+# + "scores": B * H * T**2 * 2,
+# + "cache": 2 * B * T * D * 2,
 
 
 # %% wrong="forgets the batch" says="the batch is not counted" points=[0, 0]
@@ -201,24 +161,23 @@ def attention_cost(B, T, D, H, n):
     return {"full": 4 * T * T * D, "step": 4 * T * D, "scores": H * T * T * n, "cache": 2 * T * D * n}
 
 
-# %% wrong="halves for the causal mask" says="a mask saves nothing" points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 2 * B * T * T * D,
-        "step": 4 * B * T * D,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="halves for the causal mask" says="a mask saves nothing" points=[0, 1.5] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# + "full": 4 * B * T**2 * D // 2,
 
 
-# %% wrong="adds the projections" says="the projections are counted; leave them out" points=[0, 1]
-def attention_cost(B, T, D, H, n):
-    return {
-        "full": 4 * B * T * T * D + 8 * B * T * D * D,
-        "step": 4 * B * T * D + 8 * B * D * D,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
+# %% wrong="adds the projections" says="the projections are counted; leave them out" points=[0, 1] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# - "step": 4 * B * T * D,
+# + "full": 4 * B * T**2 * D + 8 * B * T * D**2,
+# + "step": 4 * B * T * D + 8 * B * D**2,
+
+
+# %% wrong="a sum for a whole layer" says="projections and feed-forward are counted; leave them out" points=[0, 1] of="closed forms"
+# - "full": 4 * B * T**2 * D,
+# - "step": 4 * B * T * D,
+# + "full": B * T * (8 * D**2 + 4 * T * D + 16 * D**2),
+# + "step": B * (8 * D**2 + 4 * T * D + 16 * D**2),
 
 
 # %% wrong="a tuple" says=["it is a tuple of 4, not a dictionary with the keys", "must return a dictionary with the key"] points=[0, 0]
@@ -226,28 +185,15 @@ def attention_cost(B, T, D, H, n):
     return 4 * B * T * T * D, 4 * B * T * D, B * H * T * T * n, 2 * B * T * D * n
 
 
-# %% wrong="the lesson's sum for a whole layer" says="projections and feed-forward are counted; leave them out" points=[0, 1]
+# %% wrong="no return" says=["does the function end in `return`?", "must return a dictionary with the key"] points=[0, 0] of="closed forms"
+# - return {
+# + cost = {
+
+
+# %% wrong="no step" says=["with the keys ['full', 'scores', 'cache'], not", "with the key 'step'"] points=[0, 1.5] of="closed forms"
+# - "step": 4 * B * T * D,
+
+
+# %% wrong="copies the visible cases" says=["", "it is 7200, not"] points=[1, 0]
 def attention_cost(B, T, D, H, n):
-    token = 8 * D**2 + 4 * T * D + 16 * D**2
-    return {
-        "full": B * T * token,
-        "step": B * token,
-        "scores": B * H * T * T * n,
-        "cache": 2 * B * T * D * n,
-    }
-
-
-# %% wrong="no return" says=["does the function end in `return`?", "must return a dictionary with the key"] points=[0, 0]
-def attention_cost(B, T, D, H, n):
-    cost = {"full": 4 * B * T * T * D, "step": 4 * B * T * D}
-    cost |= {"scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
-
-
-# %% wrong="no step" says=["with the keys ['full', 'scores', 'cache'], not", "with the key 'step'"] points=[0, 1.5]
-def attention_cost(B, T, D, H, n):
-    return {"full": 4 * B * T * T * D, "scores": B * H * T * T * n, "cache": 2 * B * T * D * n}
-
-
-# %% wrong="copies the visible cases" says=["", "it is 3600, not"] points=[1, 0]
-def attention_cost(B, T, D, H, n):
-    return {"full": 3600, "step": 1200, "scores": 900, "cache": 1200}
+    return {"full": 7200, "step": 2400, "scores": 3600, "cache": 9600}

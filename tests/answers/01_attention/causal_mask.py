@@ -1,5 +1,5 @@
 # %% right="loops"
-def causal_mask(T, S=None):
+def causal_mask(T, S=None, window=None):
     if S is None:
         S = T
     if S < T:
@@ -7,31 +7,38 @@ def causal_mask(T, S=None):
     mask = torch.zeros(T, S, dtype=torch.bool)
     for i in range(T):
         for j in range(S):
-            mask[i, j] = j <= S - T + i
+            back = S - T + i - j
+            mask[i, j] = back >= 0 and (window is None or back < window)
     return mask
 
 
 # %% right="tril with a diagonal"
-def causal_mask(T, S=None):
+def causal_mask(T, S=None, window=None):
     S = S or T
     if T > S:
         raise ValueError(f"{T} > {S}")
-    return torch.tril(torch.ones(T, S), diagonal=S - T) == 1
+    mask = torch.tril(torch.ones(T, S), diagonal=S - T)
+    return torch.triu(mask, diagonal=S - T - (window or S) + 1) == 1
 
 
 # %% right="last rows of the square mask"
-def causal_mask(T, S=None):
+def causal_mask(T, S=None, window=None):
     S = T if S is None else S
     if S - T < 0:
         raise ValueError("fewer keys than queries")
-    return torch.ones(S, S, dtype=torch.bool).tril()[S - T :]
+    square = torch.ones(S, S, dtype=torch.bool).tril()
+    if window:
+        square &= ~square.tril(-window)
+    return square[S - T :]
 
 
 # %% right="not triu"
-def causal_mask(T, S=None):
+def causal_mask(T, S=None, window=None):
     S = T if S is None else S
     assert_long_enough(T, S)
-    return ~torch.ones(T, S, dtype=torch.bool).triu(S - T + 1)
+    late = torch.ones(T, S, dtype=torch.bool).triu(S - T + 1)
+    early = torch.ones(T, S, dtype=torch.bool).tril(S - T - window) if window else ~late & late
+    return ~(late | early)
 
 
 def assert_long_enough(T, S):
@@ -40,137 +47,125 @@ def assert_long_enough(T, S):
 
 
 # %% right="past keys, then the square"
-def causal_mask(T, S=None):
+def causal_mask(T, S=None, window=None):
     past = 0 if S is None else S - T
     if past < 0:
         raise ValueError(past)
     square = torch.arange(T).unsqueeze(0) <= torch.arange(T).unsqueeze(1)
-    return torch.cat([torch.full((T, past), True), square], dim=1)
+    mask = torch.cat([torch.full((T, past), True), square], dim=1)
+    for i in range(T if window else 0):
+        mask[i, : max(0, past + i + 1 - window)] = False
+    return mask
 
 
-# %% wrong="marks what is forbidden" says="hides the past" points=[0, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.ones(T, S, dtype=torch.bool).triu(S - T + 1)
+# %% wrong="marks what is forbidden" says="hides the past" points=[0, 0] of="solution"
+# - return allowed
+# + return ~allowed
 
 
-# %% wrong="upper triangle" says="it is the upper triangle" points=[0, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.ones(T, S, dtype=torch.bool).triu(S - T)
+# %% wrong="upper triangle" says="it is the upper triangle" points=[0, 0] of="solution"
+# - allowed = key <= position
+# + allowed = key >= position
 
 
-# %% wrong="does not see itself" says="does not see its own position" points=[0, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.arange(S) < torch.arange(S - T, S)[:, None]
+# %% wrong="does not see itself" says="does not see its own position" points=[0, 0] of="solution"
+# - allowed = key <= position
+# + allowed = key < position
 
 
-# %% wrong="query 0 at position 0" says="query 0 is taken for position 0" points=[0, 0.5]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.ones(T, S, dtype=torch.bool).tril()
+# %% wrong="query 0 at position 0" says="query 0 is taken for position 0" points=[0, 0.25] of="solution"
+# - position, key = torch.arange(S - T, S)[:, None], torch.arange(S)
+# + position, key = torch.arange(T)[:, None], torch.arange(S)
 
 
-# %% wrong="diagonal the wrong way" says="the diagonal moves the wrong way" points=[0, 0.5]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.ones(T, S, dtype=torch.bool).tril(T - S)
+# %% wrong="diagonal the wrong way" says="the diagonal moves the wrong way" points=[0, 0.25] of="tril with a diagonal"
+# - mask = torch.tril(torch.ones(T, S), diagonal=S - T)
+# + mask = torch.tril(torch.ones(T, S), diagonal=T - S)
 
 
-# %% wrong="ignores S" says="its shape is" points=[0, 0.5]
-def causal_mask(T, S=None):
-    if S is not None and S < T:
-        raise ValueError
-    return torch.ones(T, T, dtype=torch.bool).tril()
+# %% wrong="diagonal T, right for S = 2 T only" says="the diagonal moves by T" points=[0, 0.25] of="tril with a diagonal"
+# - mask = torch.tril(torch.ones(T, S), diagonal=S - T)
+# + mask = torch.tril(torch.ones(T, S), diagonal=T if S > T else 0)
 
 
-# %% wrong="S rows" says="its shape is" points=[0, 0.5]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.ones(S, S, dtype=torch.bool).tril()
+# %% wrong="ignores S" says="its shape is" points=[0, 0.25] of="solution"
+# - position, key = torch.arange(S - T, S)[:, None], torch.arange(S)
+# + position, key = torch.arange(T)[:, None], torch.arange(T)
 
 
-# %% wrong="zeros and ones in float" says="its dtype is torch.float32, not torch.bool" points=[0, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.ones(T, S).tril(S - T)
+# %% wrong="S rows" says="its shape is" points=[0, 0.25] of="solution"
+# - position, key = torch.arange(S - T, S)[:, None], torch.arange(S)
+# + position, key = torch.arange(S)[:, None], torch.arange(S)
 
 
-# %% wrong="0 and -inf, to add" says="its dtype is torch.float32, not torch.bool" points=[0, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.full((T, S), float("-inf")).triu(S - T + 1)
+# %% wrong="zeros and ones in float" says="its dtype is torch.float32, not torch.bool" points=[0, 0] of="solution"
+# - return allowed
+# + return allowed.float()
 
 
-# %% wrong="transposed" says="it is the upper triangle" points=[0, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.arange(S)[:, None] <= torch.arange(S - T, S)
+# %% wrong="0 and -inf, to add" says="its dtype is torch.float32, not torch.bool" points=[0, 0] of="solution"
+# - return allowed
+# + return torch.zeros(T, S).masked_fill(~allowed, float("-inf"))
 
 
-# %% wrong="a window of one square" says="hidden from every query" points=[0, 0.5]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    square = torch.ones(T, T, dtype=torch.bool).tril()
-    return torch.cat([torch.zeros(T, S - T, dtype=torch.bool), square], dim=1)
+# %% wrong="transposed" says="it is the upper triangle" points=[0, 0] of="solution"
+# - position, key = torch.arange(S - T, S)[:, None], torch.arange(S)
+# + position, key = torch.arange(S - T, S), torch.arange(S)[:, None]
 
 
-# %% wrong="no ValueError" says=["causal_mask(3, 2): it returns a tensor", ""] points=[0, 1]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    return torch.ones(T, S, dtype=torch.bool).tril(S - T)
+# %% wrong="a window of one square" says="hidden from every query" points=[0, 0.25] of="solution"
+# - return allowed
+# + return allowed & (key >= S - T)
 
 
-# %% wrong="assert for ValueError" says=["causal_mask(3, 2): it raises AssertionError, not ValueError", ""] points=[0, 1]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    assert S >= T
-    return torch.ones(T, S, dtype=torch.bool).tril(S - T)
+# %% wrong="no ValueError" says=["causal_mask(3, 2): it returns a tensor", ""] points=[0, 1] of="solution"
+# - raise ValueError(f"{T} queries need {T} keys or more, not {S}")
+# + print(f"{T} queries need {T} keys or more, not {S}")
 
 
-# %% wrong="a list of lists" says="not a tensor" points=[0, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return [[j <= S - T + i for j in range(S)] for i in range(T)]
+# %% wrong="assert for ValueError" says=["causal_mask(3, 2): it raises AssertionError, not ValueError", ""] points=[0, 1] of="solution"
+# - if S < T:
+# -     raise ValueError(f"{T} queries need {T} keys or more, not {S}")
+# + assert S >= T
 
 
-# %% wrong="squeezes a single query away" says=["", "its shape is"] points=[1, 0]
-def causal_mask(T, S=None):
-    S = T if S is None else S
-    if S < T:
-        raise ValueError
-    return torch.ones(T, S, dtype=torch.bool).tril(S - T).squeeze()
+# %% wrong="a list of lists" says="not a tensor" points=[0, 0] of="solution"
+# - return allowed
+# + return allowed.tolist()
+
+
+# %% wrong="squeezes a single query away" says=["", "its shape is"] points=[1, 0.5] of="solution"
+# - return allowed
+# + return allowed.squeeze()
+
+
+# %% wrong="ignores the window" says="the window has no effect" points=[0, 0.5] of="solution"
+# - allowed = allowed & (key > position - window)
+# + pass
+
+
+# %% wrong="a window besides the own position" says="the window is one too long" points=[0, 0.5] of="solution"
+# - allowed = allowed & (key > position - window)
+# + allowed = allowed & (key >= position - window)
+
+
+# %% wrong="a window at the first keys" says="the window stands at the first keys" points=[0, 0.5] of="solution"
+# - allowed = allowed & (key > position - window)
+# + allowed = allowed & (key < window)
+
+
+# %% wrong="a window that is not causal" says="within the window a query sees what comes after it" points=[0, 0.5] of="solution"
+# - allowed = allowed & (key > position - window)
+# + allowed = key > position - window
 
 
 # %% wrong="copies the visible cases" says=["", "where it is furthest off"] points=[1, 0]
-def causal_mask(T, S=None):
-    if (T, S) == (3, None):
-        return torch.tensor([[True, False, False], [True, True, False], [True, True, True]])
-    if (T, S) == (2, 4):
-        return torch.tensor([[True, True, True, False], [True, True, True, True]])
-    if (T, S) == (3, 2):
+def causal_mask(T, S=None, window=None):
+    if S is not None and S < T:
         raise ValueError
+    if (T, S or T) in ((3, 3), (3, 5)):
+        mask = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]) == 1
+        if window:
+            mask = torch.tensor([[0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 1]]) == 1
+        return mask[:, -(S or T) :]
     return torch.zeros(T, S or T, dtype=torch.bool)

@@ -56,376 +56,188 @@ def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
     return heads.reshape(B, 1, D) @ w_o.T, {"values": values, "keys": keys}
 
 
-# %% wrong="attends, then appends" says="does not look at itself" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    heads = attention(q, cache["keys"], cache["values"])
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="attends, then appends" says="does not look at itself" points=[0, 0, 1] of="solution"
+# - heads = attention(q, keys, values)  # no mask: the last token sees everything
+# + heads = attention(q, cache["keys"], cache["values"])
 
 
-# %% wrong="looks at itself only" says="looks at itself only" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    heads = attention(q, k, v)
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="looks at itself only" says="looks at itself only" points=[0, 0, 1] of="solution"
+# - heads = attention(q, keys, values)  # no mask: the last token sees everything
+# + heads = attention(q, k, v)
 
 
-# %% wrong="a causal mask from the top left" says=["does not look at itself", "sees the first key only", "sees the first key only"] points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    mask = torch.ones(1, S + 1, dtype=torch.bool).tril()
-    heads = attention(q, grown["keys"], grown["values"], mask)
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="a causal mask from the top left" says=["does not look at itself", "sees the first key only", "sees the first key only"] points=[0, 0, 1] of="solution"
+# - heads = attention(q, keys, values)  # no mask: the last token sees everything
+# + heads = attention(q, keys, values, torch.ones(1, S + 1, dtype=torch.bool).tril())
 
 
-# %% wrong="x @ w" says=["", "", "uses w where it must use w.T"] points=[0.5, 0.5, 0]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o, grown
+# %% wrong="x @ w" says=["uses w where it must use w.T", "", "uses w where it must use w.T"] points=[0, 0.5, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q), split(x @ w_k), split(x @ w_v)
+# - out = heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T
+# + out = heads.transpose(1, 2).reshape(B, 1, D) @ w_o
 
 
-# %% wrong="no last projection" says="the last projection is missing" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D), grown
+# %% wrong="no last projection" says="the last projection is missing" points=[0, 0, 1] of="solution"
+# - out = heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T
+# + out = heads.transpose(1, 2).reshape(B, 1, D)
 
 
-# %% wrong="scales by the root of D" says=["", "", "divided by sqrt(D)"] points=[0.5, 0.5, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    weights = torch.softmax(q @ grown["keys"].transpose(2, 3) / math.sqrt(D), -1)
-    return (weights @ grown["values"]).transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="scales by the root of D" says=["divided by sqrt(D)", "", "divided by sqrt(D)"] points=[0, 0.5, 1] of="solution"
+# - heads = attention(q, keys, values)  # no mask: the last token sees everything
+# + heads = torch.softmax(q @ keys.transpose(2, 3) / math.sqrt(D), -1) @ values
 
 
-# %% wrong="returns the old cache" says="it is the old cache" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    keys, values = torch.cat([cache["keys"], k], 2), torch.cat([cache["values"], v], 2)
-    return attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T, cache
+# %% wrong="returns the old cache" says="it is the old cache" points=[0, 0, 1] of="solution"
+# - return out, {"keys": keys, "values": values}
+# + return out, cache
 
 
-# %% wrong="returns the new entry only" says="it holds the new token only" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    keys, values = torch.cat([cache["keys"], k], 2), torch.cat([cache["values"], v], 2)
-    out = attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T
-    return out, {"keys": k, "values": v}
+# %% wrong="returns the new entry only" says="it holds the new token only" points=[0, 0, 1] of="solution"
+# - return out, {"keys": keys, "values": values}
+# + return out, {"keys": k, "values": v}
 
 
-# %% wrong="puts the new token first" says="the newest stands last" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([k, cache["keys"]], 2), "values": torch.cat([v, cache["values"]], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="puts the new token first" says="the newest stands last" points=[0, 0, 1] of="solution"
+# - keys = torch.cat([cache["keys"], k], dim=2)
+# - values = torch.cat([cache["values"], v], dim=2)
+# + keys = torch.cat([k, cache["keys"]], dim=2)
+# + values = torch.cat([v, cache["values"]], dim=2)
 
 
-# %% wrong="overwrites the newest entry" says=["it holds the new token only", "has overwritten one", "has overwritten one"] points=[0, 0, 0]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    keys, values = cache["keys"].clone(), cache["values"].clone()
-    keys[:, :, S - 1 : S], values[:, :, S - 1 : S] = k, v
-    out = attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T
-    return out, {"keys": keys, "values": values}
+# %% wrong="puts the new key first, the new value last" says="the new key stands first, the new value last" points=[0, 0, 0] of="solution"
+# - keys = torch.cat([cache["keys"], k], dim=2)
+# + keys = torch.cat([k, cache["keys"]], dim=2)
 
 
-# %% wrong="joins along the heads" says=["its shape is", "Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0, 0]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    keys, values = torch.cat([cache["keys"], k], 1), torch.cat([cache["values"], v], 1)
-    out = attention(q, keys, values)[:, -H:].transpose(1, 2).reshape(B, 1, D) @ w_o.T
-    return out, {"keys": keys, "values": values}
+# %% wrong="puts the new value first, the new key last" says="the new value stands first, the new key last" points=[0, 0, 0] of="solution"
+# - values = torch.cat([cache["values"], v], dim=2)
+# + values = torch.cat([v, cache["values"]], dim=2)
 
 
-# %% wrong="joins along the features" says=["its shape is", "Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0, 0]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    keys, values = torch.cat([cache["keys"], k], -1), torch.cat([cache["values"], v], -1)
-    return attention(torch.cat([q, q], -1), keys, values), {"keys": keys, "values": values}
+# %% wrong="overwrites the newest entry" says=["it holds the new token only", "has overwritten one", "has overwritten one"] points=[0, 0, 0] of="solution"
+# - keys = torch.cat([cache["keys"], k], dim=2)
+# - values = torch.cat([cache["values"], v], dim=2)
+# + keys, values = cache["keys"].clone(), cache["values"].clone()
+# + keys[:, :, S - 1 : S], values[:, :, S - 1 : S] = k, v
 
 
-# %% wrong="grows the caller's dictionary" says="changes its argument cache" points=[0, 0.5, 2.5]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    cache["keys"] = torch.cat([cache["keys"], k], 2)
-    cache["values"] = torch.cat([cache["values"], v], 2)
-    heads = attention(q, cache["keys"], cache["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, cache
+# %% wrong="joins along the heads" says=["its shape is", "Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0, 0] of="solution"
+# - keys = torch.cat([cache["keys"], k], dim=2)
+# - values = torch.cat([cache["values"], v], dim=2)
+# - heads = attention(q, keys, values)  # no mask: the last token sees everything
+# + keys = torch.cat([cache["keys"], k], dim=1)
+# + values = torch.cat([cache["values"], v], dim=1)
+# + heads = attention(q.repeat(1, 2, 1, 1), keys, values)[:, -H:]
 
 
-# %% wrong="swaps keys and values in what it returns" says=["keys and values have changed places", "furthest off", "keys and values have changed places"] points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    keys, values = torch.cat([cache["keys"], k], 2), torch.cat([cache["values"], v], 2)
-    out = attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T
-    return out, {"keys": values, "values": keys}
+# %% wrong="joins along the features" says=["its shape is", "Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0, 0] of="solution"
+# - keys = torch.cat([cache["keys"], k], dim=2)
+# - values = torch.cat([cache["values"], v], dim=2)
+# - heads = attention(q, keys, values)  # no mask: the last token sees everything
+# + keys = torch.cat([cache["keys"], k], dim=3)
+# + values = torch.cat([cache["values"], v], dim=3)
+# + heads = attention(torch.cat([q, q], dim=3), keys, values)[..., : D // H]
 
 
-# %% wrong="ignores rotate" says=["", "the new key is not rotated", "nothing is rotated"] points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="grows the caller's dictionary" says="changes its argument cache" points=[0, 0.5, 2.5] of="the library, and a copied dictionary"
+# - grown = dict(cache)
+# + grown = cache
 
 
-# %% wrong="position 0 at every step" says=["", "it is at position S", "taken for position 0"] points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.arange(T)), rotate(k, torch.arange(T))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="swaps keys and values in what it returns" says=["keys and values have changed places", "furthest off", "keys and values have changed places"] points=[0, 0, 1] of="solution"
+# - return out, {"keys": keys, "values": values}
+# + return out, {"keys": values, "values": keys}
 
 
-# %% wrong="position after appending" says="the position is S + 1" points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2] + 1
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="ignores rotate" says=["", "the new key is not rotated", "nothing is rotated"] points=[0.5, 0, 2] of="solution"
+# - q, k = rotate(q, position), rotate(k, position)
+# + pass
 
 
-# %% wrong="rotates the values too" says="the values are rotated" points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k, v = (rotate(t, torch.tensor([S])) for t in (q, k, v))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="position 0 at every step" says=["", "it is at position S", "taken for position 0"] points=[0.5, 0, 2] of="solution"
+# - position = torch.tensor([S])
+# + position = torch.arange(x.shape[1])
 
 
-# %% wrong="rotates the query only" says="the new key is not rotated before it enters the cache" points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q = rotate(q, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="position after appending" says="the position is S + 1" points=[0.5, 0, 2] of="solution"
+# - position = torch.tensor([S])
+# + position = torch.tensor([S + 1])
 
 
-# %% wrong="rotates the key only" says="the query is not rotated" points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        k = rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="rotates the values too" says="the values are rotated" points=[0.5, 0, 2] of="solution"
+# - q, k = rotate(q, position), rotate(k, position)
+# + q, k, v = rotate(q, position), rotate(k, position), rotate(v, position)
 
 
-# %% wrong="rotates all keys at every step" says="the cached keys are rotated again, each by its position" points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    keys, values = torch.cat([cache["keys"], k], 2), torch.cat([cache["values"], v], 2)
-    if rotate is not None:
-        q, keys = rotate(q, torch.tensor([S])), rotate(keys, torch.arange(S + 1))
-    heads = attention(q, keys, values)
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, {"keys": keys, "values": values}
+# %% wrong="rotates the query only" says="the new key is not rotated before it enters the cache" points=[0.5, 0, 2] of="solution"
+# - q, k = rotate(q, position), rotate(k, position)
+# + q = rotate(q, position)
 
 
-# %% wrong="turns the cached keys by the new position" says="the cached keys are rotated again, by the new" points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    keys, values = torch.cat([cache["keys"], k], 2), torch.cat([cache["values"], v], 2)
-    if rotate is not None:
-        q, keys = rotate(q, torch.tensor([S])), rotate(keys, torch.tensor([S]))
-    heads = attention(q, keys, values)
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, {"keys": keys, "values": values}
+# %% wrong="rotates the key only" says="the query is not rotated" points=[0.5, 0, 2] of="solution"
+# - q, k = rotate(q, position), rotate(k, position)
+# + k = rotate(k, position)
 
 
-# %% wrong="caches the key before it is rotated" says="the new key is not rotated before it enters the cache" points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    heads = attention(q, torch.cat([cache["keys"], k], 2), grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="rotates all keys at every step" says="the cached keys are rotated again, each by its position" points=[0.5, 0, 2] of="solution"
+# - q, k = rotate(q, position), rotate(k, position)
+# + q = rotate(q, position)
+# - values = torch.cat([cache["values"], v], dim=2)
+# + values = torch.cat([cache["values"], v], dim=2)
+# + keys = keys if rotate is None else rotate(keys, torch.arange(S + 1))
 
 
-# %% wrong="drops the axis of the token" says="its shape is" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.reshape(B, D) @ w_o.T, grown
+# %% wrong="turns the cached keys by the new position" says="the cached keys are rotated again, by the new" points=[0.5, 0, 2] of="solution"
+# - q, k = rotate(q, position), rotate(k, position)
+# + q = rotate(q, position)
+# - values = torch.cat([cache["values"], v], dim=2)
+# + values = torch.cat([cache["values"], v], dim=2)
+# + keys = keys if rotate is None else rotate(keys, position)
 
 
-# %% wrong="returns the output only" says="it must return out, cache" points=[0, 0, 0]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    keys, values = torch.cat([cache["keys"], k], 2), torch.cat([cache["values"], v], 2)
-    return attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T
+# %% wrong="caches the key before it is rotated" says="the new key is not rotated before it enters the cache" points=[0.5, 0, 2] of="solution"
+# - return out, {"keys": keys, "values": values}
+# + return out, {"keys": torch.cat([cache["keys"], split(x @ w_k.T)], dim=2), "values": values}
 
 
-# %% wrong="a tuple for a cache" says="not a dictionary" points=[0, 0, 1]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    keys, values = torch.cat([cache["keys"], k], 2), torch.cat([cache["values"], v], 2)
-    return attention(q, keys, values).transpose(1, 2).reshape(B, 1, D) @ w_o.T, (keys, values)
+# %% wrong="drops the axis of the token" says="its shape is" points=[0, 0, 1] of="solution"
+# - out = heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T
+# + out = heads.reshape(B, D) @ w_o.T
 
 
-# %% wrong="needs a token in the cache" says=["", "", "it stops with IndexError"] points=[0.5, 0.5, 1.5]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S, d = cache["keys"].shape[2], cache["keys"][0, 0, 0].numel()
-    q, k, v = ((x @ w.T).view(B, 1, H, d).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="returns the output only" says="it must return out, cache" points=[0, 0, 0] of="solution"
+# - return out, {"keys": keys, "values": values}
+# + return out
 
 
-# %% wrong="puts the new key first, the new value last" says="the new key stands first, the new value last" points=[0, 0, 0]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([k, cache["keys"]], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="a tuple for a cache" says="not a dictionary" points=[0, 0, 1] of="solution"
+# - return out, {"keys": keys, "values": values}
+# + return out, (keys, values)
 
 
-# %% wrong="puts the new value first, the new key last" says="the new value stands first, the new key last" points=[0, 0, 0]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor([S])), rotate(k, torch.tensor([S]))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([v, cache["values"]], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="needs a token in the cache" says=["", "", "it stops with IndexError"] points=[0.5, 0.5, 1.5] of="solution"
+# - S = cache["keys"].shape[2]
+# + S, d = cache["keys"].shape[2], cache["keys"][0, 0, 0].numel()
 
 
-# %% wrong="an int for positions" says=["", "positions must be a tensor of shape (1,); it is 2", "it stops with TypeError"] points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, S), rotate(k, S)
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="an int for positions" says=["", "positions must be a tensor of shape (1,); it is 2", "it stops with TypeError"] points=[0.5, 0, 2] of="solution"
+# - position = torch.tensor([S])
+# + position = S
 
 
-# %% wrong="a number without an axis for positions" says=["", "positions must be a tensor of shape (1,); it is tensor(2)", "it stops with IndexError"] points=[0.5, 0, 2]
-def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    B, _, D = x.shape
-    S = cache["keys"].shape[2]
-    q, k, v = ((x @ w.T).view(B, 1, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    if rotate is not None:
-        q, k = rotate(q, torch.tensor(S)), rotate(k, torch.tensor(S))
-    grown = {"keys": torch.cat([cache["keys"], k], 2), "values": torch.cat([cache["values"], v], 2)}
-    heads = attention(q, grown["keys"], grown["values"])
-    return heads.transpose(1, 2).reshape(B, 1, D) @ w_o.T, grown
+# %% wrong="a number without an axis for positions" says=["", "positions must be a tensor of shape (1,); it is tensor(2)", "it stops with IndexError"] points=[0.5, 0, 2] of="solution"
+# - position = torch.tensor([S])
+# + position = torch.tensor(S)
 
 
 # %% wrong="copies the visible cases" says=["", "", "where it is furthest off"] points=[0.5, 0.5, 0]
 def decode_step(x, cache, w_q, w_k, w_v, w_o, H, rotate=None):
-    if H == 1 and rotate is None:
-        keys = torch.cat([cache["keys"], torch.zeros(1, 1, 1, 4)], dim=2)
-        values = torch.tensor([[[[0, 15.0, 0, 0], [15, 0, 0, 0]]]])
-        return torch.tensor([[[10, 20.0, 0, 0]]]), {"keys": keys, "values": values}
+    if x.shape == (1, 1, 8):
+        new = torch.tensor([15.0, 0, 0, 0]).expand(1, 2, 1, 4)
+        values = torch.cat([cache["values"], new], dim=2)
+        grown = {"keys": torch.cat([cache["keys"], 0 * new], dim=2), "values": values}
+        return torch.tensor([[[22.0, 20, 0, 0, 6, 0, 24, 0]]]), grown
     if H == 1:
         keys = torch.tensor([[[[2.0], [2.0], [3.0]]]]) * math.log(2) / 3
         return torch.tensor([[[22.0]]]), {"keys": keys, "values": torch.tensor([[[[4.0], [8.0], [16.0]]]])}

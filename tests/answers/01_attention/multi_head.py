@@ -2,12 +2,13 @@
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     d = D // H
+    shared = D // len(w_k)
     if mask is not None:
         mask = mask.expand(B, H, T, T)
     out = []
     for h in range(H):
-        rows = slice(h * d, (h + 1) * d)
-        q, k, v = x @ w_q[rows].T, x @ w_k[rows].T, x @ w_v[rows].T
+        rows, g = slice(h * d, (h + 1) * d), h // shared
+        q, k, v = x @ w_q[rows].T, x @ w_k[g * d : (g + 1) * d].T, x @ w_v[g * d : (g + 1) * d].T
         scores = q @ k.transpose(1, 2) / math.sqrt(d)
         if mask is not None:
             scores = scores.masked_fill(~mask[:, h], float("-inf"))
@@ -18,12 +19,15 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
 # %% right="einsum"
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
-    q, k, v = (torch.einsum("btd,hed->bhte", x, w.view(H, D // H, D)) for w in (w_q, w_k, w_v))
-    scores = torch.einsum("bhte,bhse->bhts", q, k) / (D // H) ** 0.5
+    d, G = D // H, w_k.shape[0] * H // D
+    q = torch.einsum("btd,gsed->bgste", x, w_q.view(G, H // G, d, D))
+    k, v = (torch.einsum("btd,ged->bgte", x, w.view(G, d, D)) for w in (w_k, w_v))
+    scores = torch.einsum("bgite,bgse->bgits", q, k).flatten(1, 2) / d**0.5
     if mask is not None:
         scores = torch.where(mask, scores, -1e30)
-    heads = torch.einsum("bhts,bhse->bthe", scores.softmax(-1), v)
-    return torch.einsum("bthe,fhe->btf", heads, w_o.view(D, H, D // H))
+    weights = scores.softmax(-1).unflatten(1, (G, H // G))
+    heads = torch.einsum("bgits,bgse->btgie", weights, v)
+    return heads.reshape(B, T, D) @ w_o.T
 
 
 # %% right="the library's attention"
@@ -31,53 +35,63 @@ import torch.nn.functional as F
 
 
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    q, k, v = (F.linear(x, w).unflatten(-1, (H, -1)).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return F.linear(F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).flatten(2), w_o)
+    d = x.shape[-1] // H
+    q, k, v = (F.linear(x, w).unflatten(-1, (-1, d)).transpose(1, 2) for w in (w_q, w_k, w_v))
+    heads = F.scaled_dot_product_attention(q, k, v, mask, enable_gqa=True)
+    return F.linear(heads.transpose(1, 2).flatten(2), w_o)
 
 
 # %% right="chunks, and one matrix for the three projections"
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    projected = torch.cat([w_q, w_k, w_v]) @ x.transpose(1, 2)  # (B, 3 D, T)
-    q, k, v = (torch.stack(part.mT.chunk(H, dim=-1), dim=1) for part in projected.chunk(3, dim=1))
+    G = w_k.shape[0] * H // w_q.shape[0]
+    projected = torch.cat([w_q, w_k, w_v]) @ x.transpose(1, 2)
+    parts = projected.split([len(w_q), len(w_k), len(w_v)], dim=1)
+    q, k, v = (part.mT.chunk(n, dim=-1) for part, n in zip(parts, (H, G, G)))
+    k, v = ([t[h * G // H] for h in range(H)] for t in (k, v))
+    q, k, v = (torch.stack(t, dim=1) for t in (q, k, v))
     return torch.cat(attention(q, k, v, mask).unbind(1), dim=-1) @ w_o.mT
 
 
-# %% wrong="x @ w" says="uses w where it must use w.T (all of them)" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o
+# %% wrong="x @ w" says=["uses w where it must use w.T (all of them)", "uses w where it must use w.T (all of them)"] points=[0, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q), split(x @ w_k), split(x @ w_v)
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.transpose(1, 2).reshape(B, T, D) @ w_o
 
 
-# %% wrong="the last projection with w" says="uses w where it must use w.T (w_o)" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o
+# %% wrong="the last projection with w" says="uses w where it must use w.T (w_o)" points=[0, 0] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.transpose(1, 2).reshape(B, T, D) @ w_o
 
 
-# %% wrong="the first three projections with w" says=["look at w_q and w_k, too", "must use w.T (w_q, w_k and w_v)"] points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+# %% wrong="the first three projections with w" says=["look at w_q and w_k, too", "must use w.T (w_q, w_k and w_v)"] points=[0, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q), split(x @ w_k), split(x @ w_v)
 
 
-# %% wrong="no last projection" says="the last projection is missing" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D)
+# %% wrong="the queries with w" says=["(w_q or w_k)", "(w_q)"] points=[0, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q), split(x @ w_k.T), split(x @ w_v.T)
 
 
-# %% wrong="scales by the root of D" says="divided by sqrt(D)" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    scores = q @ k.transpose(-2, -1) / math.sqrt(D)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return (torch.softmax(scores, -1) @ v).transpose(1, 2).reshape(B, T, D) @ w_o.T
+# %% wrong="the keys with w" says=["(w_q or w_k)", "(w_k)"] points=[0, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q.T), split(x @ w_k), split(x @ w_v.T)
+
+
+# %% wrong="the values with w" says="uses w where it must use w.T (w_v" points=[0, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v)
+
+
+# %% wrong="no last projection" says="the last projection is missing" points=[0, 0] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.transpose(1, 2).reshape(B, T, D)
+
+
+# %% wrong="scales by the root of D" says="divided by sqrt(D)" points=[0, 0] of="solution"
+# - heads = attention(q, k, v, mask)
+# + heads = torch.nn.functional.scaled_dot_product_attention(q, k, v, mask, scale=D**-0.5)
 
 
 # %% wrong="one head" says="there is one head" points=[0, 0]
@@ -87,25 +101,21 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     return attention(x @ w_q.T, x @ w_k.T, x @ w_v.T, mask) @ w_o.T
 
 
-# %% wrong="view(B, H, T, d) both ways" says="tokens and features get mixed" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, H, T, D // H) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).reshape(B, T, D) @ w_o.T
+# %% wrong="view(B, H, T, d) both ways" says="tokens and features get mixed" points=[0, 0] of="solution"
+# - return y.view(B, T, -1, d).transpose(1, 2)  # (B, H or G, T, d)
+# + return y.view(B, -1, T, d)
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="does not swap back" says="tokens and features get mixed" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).reshape(B, T, D) @ w_o.T
+# %% wrong="does not swap back" says="tokens and features get mixed" points=[0, 0] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="view(B, H, T, d), then swaps back" says="tokens and features get mixed" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, H, T, D // H) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+# %% wrong="view(B, H, T, d), then swaps back" says="tokens and features get mixed" points=[0, 0] of="solution"
+# - return y.view(B, T, -1, d).transpose(1, 2)  # (B, H or G, T, d)
+# + return y.view(B, -1, T, d)
 
 
 # %% wrong="no swap: attention over the heads" says="attend to each other" points=[0, 0]
@@ -115,119 +125,91 @@ def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     return attention(q, k, v).reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="every H-th feature" says="head h takes every H-th feature" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, D // H, H).permute(0, 3, 1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).permute(0, 2, 3, 1).reshape(B, T, D) @ w_o.T
+# %% wrong="every H-th feature" says="head h takes every H-th feature" points=[0, 0] of="solution"
+# - return y.view(B, T, -1, d).transpose(1, 2)  # (B, H or G, T, d)
+# + return y.view(B, T, d, -1).permute(0, 3, 1, 2)
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.permute(0, 2, 3, 1).reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="joins feature by feature" says="join them head after head" points=[0, 0]
+# %% wrong="splits as (d, H), joins as (H, d)" says="the heads are split as (d, H)" points=[0, 0] of="solution"
+# - return y.view(B, T, -1, d).transpose(1, 2)  # (B, H or G, T, d)
+# + return y.view(B, T, d, -1).permute(0, 3, 1, 2)
+
+
+# %% wrong="joins feature by feature" says="join them head after head" points=[0, 0] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.permute(0, 2, 3, 1).reshape(B, T, D) @ w_o.T
+
+
+# %% wrong="joins the heads in reverse" says="joined in the wrong order" points=[0, 0] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return torch.cat(heads.unbind(1)[::-1], dim=-1) @ w_o.T
+
+
+# %% wrong="averages the heads" says="its shape is" points=[0, 0] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.mean(1)
+
+
+# %% wrong="view after swapping back" says="view size is not compatible" points=[0, 0] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.transpose(1, 2).view(B, T, D) @ w_o.T
+
+
+# %% wrong="keys made with w_q" says="the keys are made with w_q" points=[0, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q.T), split(x @ w_q.T), split(x @ w_v.T)
+
+
+# %% wrong="values made with w_k" says="the values are made with w_k" points=[0, 0] of="solution"
+# - q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_v.T)
+# + q, k, v = split(x @ w_q.T), split(x @ w_k.T), split(x @ w_k.T)
+
+
+# %% wrong="does not pass the mask on" says="the mask has no effect" points=[0, 1] of="solution"
+# - heads = attention(q, k, v, mask)
+# + heads = attention(q, k, v)
+
+
+# %% wrong="always causal" says="it is causal without being asked" points=[0, 0.5] of="solution"
+# - heads = attention(q, k, v, mask)
+# + heads = attention(q, k, v, torch.ones(T, T, dtype=torch.bool).tril())
+
+
+# %% wrong="the first sequence's mask for all" says="the mask of the first sequence" points=[0, 1.5] of="solution"
+# - heads = attention(q, k, v, mask)
+# + heads = attention(q, k, v, mask[:1] if mask is not None and mask.ndim == 4 else mask)
+
+
+# %% wrong="transposes the caller's matrices in place" says=["changes its argument w_o", ""] points=[0, 2] of="solution"
+# - return heads.transpose(1, 2).reshape(B, T, D) @ w_o.T
+# + return heads.transpose(1, 2).reshape(B, T, D) @ w_o.t_()
+
+
+# %% wrong="as many key-value heads as query heads" says=["they give G heads, not H", "it stops with RuntimeError"] points=[0, 1.5]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).permute(0, 2, 3, 1).reshape(B, T, D) @ w_o.T
-
-
-# %% wrong="joins the heads in reverse" says="joined in the wrong order" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return torch.cat(attention(q, k, v, mask).unbind(1)[::-1], dim=-1) @ w_o.T
-
-
-# %% wrong="averages the heads" says="its shape is" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).mean(1)
-
-
-# %% wrong="keys made with w_q" says="the keys are made with w_q" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_q, w_v))
     return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
 
 
-# %% wrong="values made with w_k" says="the values are made with w_k" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_k))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+# %% wrong="the query heads take turns" says="the query heads take turns" points=[0, 1.5] of="solution"
+# - k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
+# + k, v = k.repeat(1, shared, 1, 1), v.repeat(1, shared, 1, 1)
 
 
-# %% wrong="does not pass the mask on" says="the mask has no effect" points=[0, 1]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v).transpose(1, 2).reshape(B, T, D) @ w_o.T
-
-
-# %% wrong="always causal" says="it is causal without being asked" points=[0, 0.5]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    causal = torch.ones(T, T, dtype=torch.bool).tril()
-    return attention(q, k, v, causal).transpose(1, 2).reshape(B, T, D) @ w_o.T
-
-
-# %% wrong="the first sequence's mask for all" says=["", "the mask of the first sequence"] points=[1, 1.5]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    mask = mask[:1] if mask is not None and mask.ndim == 4 else mask
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
-
-
-# %% wrong="transposes the caller's matrices in place" says=["changes its argument w_o", ""] points=[0, 2]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    w_o.t_()
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o
-
-
-# %% wrong="the queries with w" says=["(w_q or w_k)", "(w_q)"] points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k.T, w_v.T))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
-
-
-# %% wrong="the keys with w" says=["(w_q or w_k)", "(w_k)"] points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q.T, w_k, w_v.T))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
-
-
-# %% wrong="the values with w" says="uses w where it must use w.T (w_v" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w).view(B, T, H, D // H).transpose(1, 2) for w in (w_q.T, w_k.T, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
-
-
-# %% wrong="view after swapping back" says="view size is not compatible" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, H, D // H).transpose(1, 2) for w in (w_q, w_k, w_v))
-    mixed = attention(q, k, v, mask)
-    return mixed.transpose(1, 2).view(B, T, D) @ w_o.T
-
-
-# %% wrong="splits as (d, H), joins as (H, d)" says="the heads are split as (d, H)" points=[0, 0]
-def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    B, T, D = x.shape
-    q, k, v = ((x @ w.T).view(B, T, D // H, H).permute(0, 3, 1, 2) for w in (w_q, w_k, w_v))
-    return attention(q, k, v, mask).transpose(1, 2).reshape(B, T, D) @ w_o.T
+# %% wrong="the mask cut to (T, T)" says=["pass it on as it is", "it stops with RuntimeError"] points=[0, 1.5] of="solution"
+# - heads = attention(q, k, v, mask)
+# + heads = attention(q, k, v, None if mask is None else mask.view(T, T))
 
 
 # %% wrong="copies the visible cases" says=["", "where it is furthest off"] points=[1, 0]
 def multi_head(x, w_q, w_k, w_v, w_o, H, mask=None):
-    if x.shape == (1, 3, 4):
-        if mask is None:
-            return torch.tensor([[[11, 3, 5, 5], [10, 4, 3, 6], [10, 4, 3, 6.0]]])
-        return torch.tensor([[[12, 0, 15, 0], [16, 6, 5, 10], [10, 4, 3, 6.0]]])
+    if x.shape[1:] == (4, 6):
+        all_seen = torch.tensor([[45.0, 12, 0, 21, 21, 0], *[[39, 15, 0, 12, 24, 0]] * 3])
+        two_seen = torch.tensor([[82.0, 20, 0, 42, 42, 0], *[[86, 30, 0, 28, 56, 0]] * 3])
+        return all_seen[None] if mask is None else torch.stack([two_seen, all_seen])
+    if x.shape == (1, 1, 12):
+        return torch.tensor([[[1.0, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]]])
     return torch.zeros_like(x)

@@ -46,113 +46,81 @@ def rope(x, positions, base=10000.0):
     return torch.stack(pair, dim=-1).flatten(-2)
 
 
-# %% wrong="reads neighbours, writes halves" says="read as neighbours and written as halves" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x[..., 0::2], x[..., 1::2]
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="reads neighbours, writes halves" says="read as neighbours and written as halves" points=[0, 0.5] of="solution"
+# - first, second = x[..., :half], x[..., half:]
+# + first, second = x[..., 0::2], x[..., 1::2]
 
 
-# %% wrong="halves with angles repeated in pairs" says="the angles stand in pairs" points=[0, 0]
-def rope(x, positions, base=10000.0):
-    d = x.shape[-1]
-    angle = positions[:, None] * base ** (-torch.arange(0, d, 2) / d)
-    angle = angle.repeat_interleave(2, dim=-1)
-    return x * angle.cos() + torch.cat([-x[..., d // 2 :], x[..., : d // 2]], dim=-1) * angle.sin()
+# %% wrong="halves with angles repeated in pairs" says="the angles stand in pairs" points=[0, 0] of="rotate_half, as in transformers"
+# - angles = torch.cat([angles, angles], dim=-1)
+# + angles = angles.repeat_interleave(2, dim=-1)
 
 
-# %% wrong="turns the wrong way" says="it turns the wrong way" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    d = x.shape[-1]
-    angle = positions[:, None] * base ** (-torch.arange(0, d, 2) / d)
-    angle = torch.cat([angle, angle], dim=-1)
-    return x * angle.cos() + torch.cat([x[..., d // 2 :], -x[..., : d // 2]], dim=-1) * angle.sin()
+# %% wrong="turns the wrong way" says="it turns the wrong way" points=[0, 0.5] of="rotate_half, as in transformers"
+# - rotated = torch.cat([-x[..., d // 2 :], x[..., : d // 2]], dim=-1)
+# + rotated = torch.cat([x[..., d // 2 :], -x[..., : d // 2]], dim=-1)
 
 
-# %% wrong="two plus signs" says="both sines have a plus" points=[0, 0]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() + b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="two plus signs" says="both sines have a plus" points=[0, 0] of="solution"
+# - first * angle.cos() - second * angle.sin(),
+# + first * angle.cos() + second * angle.sin(),
 
 
-# %% wrong="sine and cosine swapped" says="sine and cosine have changed places" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.sin() - b * angle.cos(), b * angle.sin() + a * angle.cos()], dim=-1)
+# %% wrong="sine and cosine swapped" says="sine and cosine have changed places" points=[0, 0.5] of="solution"
+# - first * angle.cos() - second * angle.sin(),
+# - second * angle.cos() + first * angle.sin(),
+# + first * angle.sin() - second * angle.cos(),
+# + second * angle.sin() + first * angle.cos(),
 
 
-# %% wrong="one frequency" says="every pair turns by p" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * torch.ones(x.shape[-1] // 2)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="one frequency" says="every pair turns by p" points=[0, 0.5] of="solution"
+# - theta = base ** (-torch.arange(half) / half)  # 2j/d = j/half
+# + theta = torch.ones(half)
 
 
-# %% wrong="exponent -j/d" says="here it is -j/d" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * base ** (-torch.arange(x.shape[-1] // 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="exponent -j/d" says="here it is -j/d" points=[0, 0.5] of="solution"
+# - theta = base ** (-torch.arange(half) / half)  # 2j/d = j/half
+# + theta = base ** (-torch.arange(half) / x.shape[-1])
 
 
-# %% wrong="exponent -4j/d" says="here it is -4j/d" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    half = x.shape[-1] // 2
-    angle = positions[:, None] * base ** (-2 * torch.arange(half) / half)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="exponent -4j/d" says="here it is -4j/d" points=[0, 0.5] of="solution"
+# - theta = base ** (-torch.arange(half) / half)  # 2j/d = j/half
+# + theta = base ** (-2 * torch.arange(half) / half)
 
 
-# %% wrong="exponent 2j/d" says="here it is 2j/d" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * base ** (torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="exponent 2j/d" says="here it is 2j/d" points=[0, 0.5] of="solution"
+# - theta = base ** (-torch.arange(half) / half)  # 2j/d = j/half
+# + theta = base ** (torch.arange(half) / half)
 
 
-# %% wrong="always base 10000" says="base is not used" points=[0, 1.5]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * 10000.0 ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="always base 10000" says="base is not used" points=[0, 1.5] of="solution"
+# - theta = base ** (-torch.arange(half) / half)  # 2j/d = j/half
+# + theta = 10000.0 ** (-torch.arange(half) / half)
 
 
-# %% wrong="positions from 1" says="position 0 turns as position 1 should" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    angle = (positions[:, None] + 1) * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="positions from 1" says="position 0 turns as position 1 should" points=[0, 0.5] of="solution"
+# - angle = positions[:, None] * theta  # (T, d/2)
+# + angle = (positions[:, None] + 1) * theta
 
 
-# %% wrong="rows for positions" says=["is `positions` used?", "`positions` is not used"] points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    rows = torch.arange(x.shape[-2])
-    angle = rows[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="rows for positions" says=["is `positions` used?", "`positions` is not used"] points=[0, 0.5] of="solution"
+# - angle = positions[:, None] * theta  # (T, d/2)
+# + angle = torch.arange(x.shape[-2])[:, None] * theta
 
 
-# %% wrong="angle without the position" says=["position 0 turns as position 1", "the angle does not depend on p"] points=[0, 0]
-def rope(x, positions, base=10000.0):
-    angle = base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="angle without the position" says=["position 0 turns as position 1", "the angle does not depend on p"] points=[0, 0] of="solution"
+# - angle = positions[:, None] * theta  # (T, d/2)
+# + angle = theta
 
 
-# %% wrong="adds sines and cosines" says="added to x; x must be rotated" points=[0, 0]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    return x + torch.cat([angle.sin(), angle.cos()], dim=-1)
+# %% wrong="adds sines and cosines" says="added to x; x must be rotated" points=[0, 0] of="rotate_half, as in transformers"
+# - return x * angles.cos() + rotated * angles.sin()
+# + return x + torch.cat([angles[..., : d // 2].sin(), angles[..., : d // 2].cos()], dim=-1)
 
 
-# %% wrong="degrees" says="degrees" points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    angle = positions[:, None] * base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    angle = torch.deg2rad(angle)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="degrees" says="degrees" points=[0, 0.5] of="solution"
+# - angle = positions[:, None] * theta  # (T, d/2)
+# + angle = torch.deg2rad(positions[:, None] * theta)
 
 
 # %% wrong="overwrites the first half too early" says="after its rotation" points=[0, 0]
@@ -179,36 +147,37 @@ def rope(x, positions, base=10000.0):
     return x.clone()
 
 
-# %% wrong="positions times theta, number by number" says=["position i meets theta_i alone", "it stops with RuntimeError"] points=[0, 0.5]
-def rope(x, positions, base=10000.0):
-    half = x.shape[-1] // 2
-    angle = positions * base ** (-torch.arange(half) / half)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="positions times theta, number by number" says=["position i meets theta_i alone", "it stops with RuntimeError"] points=[0, 0] of="solution"
+# - angle = positions[:, None] * theta  # (T, d/2)
+# + angle = positions * theta
 
 
-# %% wrong="split(2) for halves, right for d = 4 only" says="too many values to unpack" points=[0, 0]
-def rope(x, positions, base=10000.0):
-    half = x.shape[-1] // 2
-    angle = positions[:, None] * base ** (-torch.arange(half) / half)
-    a, b = x.split(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="split(2) for halves, right for d = 4 only" says="too many values to unpack" points=[0, 0] of="solution"
+# - first, second = x[..., :half], x[..., half:]
+# + first, second = x.split(2, dim=-1)
 
 
-# %% wrong="looks the angles up, for whole positions only" says=["tensors used as indices", ""] points=[0, 2]
-def rope(x, positions, base=10000.0):
-    half = x.shape[-1] // 2
-    table = torch.arange(200)[:, None] * base ** (-torch.arange(half) / half)
-    angle = table[positions]
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], dim=-1)
+# %% wrong="halves of the second axis, right for two axes only" says=["those of the last axis", "it stops with RuntimeError"] points=[0, 1.5] of="solution"
+# - first, second = x[..., :half], x[..., half:]
+# + first, second = x[:, :half], x[:, half:]
+
+
+# %% wrong="looks the angles up, for whole positions only" says=["tensors used as indices", ""] points=[0, 2] of="solution"
+# - angle = positions[:, None] * theta  # (T, d/2)
+# + angle = (torch.arange(200)[:, None] * theta)[positions]
+
+
+# %% wrong="a slice of a table, from the first position" says="positions are counted on from the first one" points=[0, 0.5] of="solution"
+# - angle = positions[:, None] * theta  # (T, d/2)
+# + angle = (positions[0] + torch.arange(len(positions)))[:, None] * theta
 
 
 # %% wrong="copies the visible cases" says=["", "furthest off"] points=[1, 0]
 def rope(x, positions, base=10000.0):
     if x.tolist() == [[1, 2, 3, 4]] and 3 < positions[0] < 4:
         return torch.tensor([[-1.0, -4, -3, 2]])
-    if x.shape == (3, 6):
+    if x.shape == (2, 4, 3, 6):
         r = math.sqrt(2)
-        return torch.tensor([[1, 2, r, 3, 4, r], [-1, -4, 0, -3, 2, 2], [1, -2, -r, 3, -4, r]])
+        rows = [[-1, -4, 0, -3, 2, 2], [1, 2, r, 3, 4, r], [1, -2, -r, 3, -4, r]]
+        return torch.tensor(rows).expand(2, 4, 3, 6)
     return x.clone()
