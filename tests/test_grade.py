@@ -405,7 +405,14 @@ def test_stopped_half_way(tmp_path: Path) -> None:
     sleeper = classroom.with_cell("import time\ntime.sleep(1e9)")
     hand_in([Pupil("asleep", classroom.exchange("asleep", sleeper))], root / "handed in")
     command = [sys.executable, "-m", "course", "grade", NAME, str(root / "handed in"), "--course", str(root)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background lets them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     running = psutil.Process(process.pid)
     wait_for(lambda: any("bwrap" in _line(child) for child in running.children(recursive=True)))
     children = running.children(recursive=True)
