@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
@@ -21,7 +22,7 @@ from . import claims, pages, sizes
 from .errors import ROOT, CourseError, relative
 from .files import read_notebook, write_whole
 from .run import FAILURES, answers, execute, faults, headline
-from .sources import ANSWERS, HIDDEN_MARKS, SOLUTION_MARKS, cell_label, expand, read_source
+from .sources import ANSWERS, ANSWERS_TAG, HIDDEN_MARKS, SOLUTION_MARKS, cell_label, expand
 
 MOST_BYTES = 1_500_000
 LESSONS = ROOT / "course" / "lessons"
@@ -281,22 +282,18 @@ def _repeat_answers(some_labs: list[str]) -> None:
         source, path = LESSONS / f"{name}.py", lesson_path(name)
         if str(int(name[:2])) not in numbers or not source.is_file() or not path.is_file():
             continue
-        texts = [cell.source for cell in read_source(source).cells]
-        if not any(ANSWERS in text for text in texts):
+        if ANSWERS not in source.read_text(encoding="utf-8"):
             continue
-        new, old = (
-            [cell.source for cell in notebook.cells] for notebook in (expand(source), read_notebook(path))
-        )
-        if new == old:
-            continue
-        # The answers' cell is the one that reads otherwise than its source.
-        others = [
-            [text for text in built if text in texts or text.startswith("# @title")] for built in (new, old)
-        ]
-        if others[0] == others[1]:
+        new, old = expand(source).cells, read_notebook(path).cells
+        changed = [cell for cell, before in zip_longest(new, old) if _text(cell) != _text(before)]
+        if changed and all(cell and ANSWERS_TAG in cell.metadata.get("tags", []) for cell in changed):
             print(build_prose(name), flush=True)
-        else:
+        elif changed:
             print(f"{name} has other changes, too: python -m course build {name} takes over the new answers")
+
+
+def _text(cell: NotebookNode | None) -> str | None:
+    return cell.source if cell else None
 
 
 def _known(which: list[str]) -> list[str]:

@@ -153,21 +153,20 @@ def _text(output: NotebookNode) -> str:
 
 def verdicts(notebook: NotebookNode) -> list[dict]:
     """The verdicts that a run printed, as show_verdicts() stored them beside its table."""
-    return [
-        row
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        for row in output.get("data", {}).get(VERDICTS_MIME, [])
-    ]
+    return [row for rows in _stored(notebook, VERDICTS_MIME) for row in rows]
 
 
 def answers(notebook: NotebookNode) -> list[dict]:
     """What a lab answered: {"claim", "sentence", "grade"}, as answer() stored it beside its box."""
+    return _stored(notebook, ANSWER_MIME)
+
+
+def _stored(notebook: NotebookNode, mime: str) -> list:
     return [
-        output["data"][ANSWER_MIME]
+        output["data"][mime]
         for cell in notebook.cells
         for output in cell.get("outputs", [])
-        if ANSWER_MIME in output.get("data", {})
+        if mime in output.get("data", {})
     ]
 
 

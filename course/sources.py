@@ -42,6 +42,7 @@ HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 INSTALLS = "installs"  # the tag of the cell that installs what is missing
 SETUP_TITLE = "Setup: run it, no need to read it"
 ANSWERS = "<!-- answers -->"
+ANSWERS_TAG = "answers"  # of the cell in which they stand
 
 
 def cell_label(path: Path, index: int, cell: NotebookNode) -> str:
@@ -197,6 +198,7 @@ def expand(path: Path, language: str = "en") -> NotebookNode:
         text = cell.source
         if cell.cell_type == "markdown" and ANSWERS in text:
             text = text.replace(ANSWERS, claims.answers_in_prose(header.get("claims", [])))
+            metadata["tags"] = [ANSWERS_TAG]
         if marks := cell.metadata.get("nbgrader"):
             metadata["nbgrader"] = dict(marks)
         if tags := cell.metadata.get("tags"):

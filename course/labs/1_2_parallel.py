@@ -5,7 +5,7 @@
 #     claim: "1.2"
 #     summary: Count the steps that must wait for each other in an LSTM and in attention, then see what a second core takes off the first.
 #     minutes: 25
-#     carries: [torch, figures, progress, statistics, attention, lab]
+#     carries: [torch, figures, progress, statistics, attention, lab, chain]
 # ---
 
 # %% [markdown]
@@ -111,20 +111,11 @@ print(f"block {sum(w.numel() for w in weights):,} weights")
 
 
 # %% fold="Count the matrix products on the longest chain"
-def longest_chain(result: Tensor) -> int:
+def products(result: Tensor) -> int:
     """Matrix products on the longest chain of operations that leads to `result`."""
-    longest: dict = {}  # operation -> products on the longest chain that ends there
-    stack = [result.grad_fn]
-    while stack:
-        operation = stack[-1]
-        earlier = [node for node, _ in operation.next_functions if node is not None]
-        unknown = [node for node in earlier if node not in longest]
-        stack.extend(unknown)
-        if not unknown:
-            product = "mm" in operation.name().lower()  # MmBackward, BmmBackward, ...
-            longest[operation] = product + max((longest[n] for n in earlier), default=0)
-            stack.pop()
-    return longest[result.grad_fn]
+    return longest_chain(
+        result, lambda name: "mm" in name.lower()
+    )  # MmBackward, BmmBackward, ...
 
 
 # %% [markdown]
@@ -146,9 +137,9 @@ for T in progress(LENGTHS, "counting"):
     x = torch.randn(1, T, D, device=device)
     by_steps = lstm_by_steps(lstm, x)
     assert torch.allclose(by_steps, lstm(x)[0], atol=1e-4)  # the same as PyTorch's LSTM
-    chains["LSTM reads"].append(longest_chain(by_steps))
-    chains["attention reads"].append(longest_chain(block(x, weights, H, fused=False)))
-    chains["attention writes"].append(longest_chain(write(x[:, :1], T)))
+    chains["LSTM reads"].append(products(by_steps))
+    chains["attention reads"].append(products(block(x, weights, H, fused=False)))
+    chains["attention writes"].append(products(write(x[:, :1], T)))
 print("products that wait for each other, at", LENGTHS, "tokens")
 for name, counted in chains.items():
     print(f"{name:17} {counted}")

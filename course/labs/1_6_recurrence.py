@@ -5,7 +5,7 @@
 #     claim: "1.6"
 #     summary: Compute a recurrent layer step by step and all at once, then find out how large its state must be to recall what attention does.
 #     minutes: 30
-#     carries: [torch, figures, progress, statistics, attention, lab]
+#     carries: [torch, figures, progress, statistics, attention, lab, chain]
 # ---
 
 # %% [markdown]
@@ -111,22 +111,6 @@ def at_once(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 # %% [markdown]
 # Are they the same, and how many operations wait for each other? We count the longest chain as in Lab 1.2, but all operations: fading and adding are no matrix
 # products.
-
-
-# %% fold="Count the operations on the longest chain"
-def longest_chain(result: Tensor) -> int:
-    """Operations on the longest chain that leads to `result`."""
-    longest: dict = {}  # operation -> operations on the longest chain that ends there
-    stack = [result.grad_fn]
-    while stack:
-        operation = stack[-1]
-        earlier = [node for node, _ in operation.next_functions if node is not None]
-        unknown = [node for node in earlier if node not in longest]
-        stack.extend(unknown)
-        if not unknown:
-            longest[operation] = 1 + max((longest[n] for n in earlier), default=0)
-            stack.pop()
-    return longest[result.grad_fn]
 
 
 # %%

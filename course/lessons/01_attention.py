@@ -96,7 +96,7 @@ show(
     alt="Words become rows of D numbers. The rows run along a line through 30 blocks."
     " In each block attention, with 9 heads, reads from the line and adds its "
     "result to it; then a feed-forward layer does the same. At the end a matrix "
-    "gives a score for every possible next word.",
+    "says how likely each possible next word is.",
 )
 
 # %% [markdown]
