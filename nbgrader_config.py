@@ -24,8 +24,10 @@ c.IgnorePattern.pattern = "."
 if "NBGRADER_EXCHANGE" in os.environ:
     c.Exchange.root = os.environ["NBGRADER_EXCHANGE"]
 
-# Formgrader shows what students wrote in the instructor's own session: their Markdown must run nothing.
+# Formgrader shows what students wrote in the instructor's own session: their Markdown must run nothing, and
+# neither it nor their code may keep the server busy.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from course.grading.highlight import highlight_code  # noqa: E402
 from course.grading.markdown import markdown2html  # noqa: E402
 
-c.HTMLExporter.filters = {"markdown2html": markdown2html}
+c.HTMLExporter.filters = {"markdown2html": markdown2html, "highlight_code": highlight_code}

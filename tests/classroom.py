@@ -123,7 +123,7 @@ def _honest() -> list[Pupil]:
         Pupil("flat", {"flat.ipynb": as_bytes(honest())}),
         Pupil("zipped", {"zipped.zip": zipped({FILE: as_bytes(honest())})}),
         Pupil("moodle", {"moodle_12345_assignsubmission_file_/attention.ipynb": as_bytes(honest())}),
-        Pupil("inclass1", {"whole.zip": zipped({
+        Pupil("inclass1", {"submissions.zip": zipped({
             f"inclass1/{FILE}": as_bytes(honest()), f"inclass2/{FILE}": as_bytes(cost("return {}"))})}),
         Pupil("inclass2", {}, lost=NO_COST),
         Pupil("wrote", exchange("wrote", written()), PERSON, reason="in_your_words"),
@@ -246,6 +246,8 @@ def _hungry() -> list[Pupil]:
     )
     fork = "import os\nwhile True:\n    os.fork()"
     return [
+        Pupil("pandas", exchange("pandas", cost("return {}", "import pandas as pd")), lost=NO_COST,
+              reason="No module named 'pandas'. The grader lacks this package: write the answer with Python"),
         Pupil("exits", exchange("exits", with_cell("exit()"))),
         Pupil("osexits", exchange("osexits", with_cell("import os\nos._exit(0)"))),
         Pupil("crashes", exchange("crashes", cost("import ctypes\nctypes.string_at(0)")), lost=NO_COST),

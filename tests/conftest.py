@@ -10,7 +10,7 @@ import pytest
 
 fresh.leave_home()  # before the tests import anything that looks for its settings
 
-TOGETHER = tuple(f"test_{name}.py" for name in ("sandbox", "grade", "lab", "formgrader"))
+TOGETHER = tuple(f"test_{name}.py" for name in ("sandbox", "grade", "lab", "formgrader", "cluster", "desk"))
 STARTED = pytest.StashKey[float]()
 MODELS = pytest.StashKey[dict]()
 

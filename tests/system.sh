@@ -1,12 +1,13 @@
 #!/bin/sh
 # What the tests need besides Python: a browser for JupyterLab, bubblewrap to turn the network off,
-# a font with Chinese characters for the browser. Installs what is missing where it may (Debian and
+# openssl for the key of a cluster, a font with Chinese characters for the browser. Installs what is missing where it may (Debian and
 # Ubuntu, as root or with sudo that asks nothing), and says what to do where it may not.
 set -u
 
 missing=""
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v bwrap >/dev/null || missing="$missing bubblewrap"
+command -v openssl >/dev/null || missing="$missing openssl"
 if ! command -v fc-list >/dev/null || [ -z "$(fc-list :lang=zh family)" ]; then
     missing="$missing fontconfig fonts-noto-cjk"
 fi

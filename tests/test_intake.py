@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import errno
 import functools
 import io
 import json
 import os
 import random
 import stat
+import time
+import unicodedata
 import zipfile
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,9 @@ from nbformat import NotebookNode
 
 from course.build import assignment_path
 from course.errors import CourseError
-from course.grading import intake
+from course.grading import found, intake
+from course.grading.book import Marks
+from course.grading.grader import make_row
 from course.grading.intake import Submission, collect, read
 from course.grading.mend import Mended, Unusable, mend
 
@@ -172,11 +178,11 @@ def test_merge_conflict_is_named_by_its_line() -> None:
 
 def test_what_is_too_large_is_refused() -> None:
     notebook = fresh()
-    at(notebook, "attention").source += "#" * 1_000_001
+    at(notebook, "attention").source += "#" * 500_001
     assert "Cell 6 holds" in refused(as_bytes(notebook))
     notebook = fresh()
-    notebook.cells += [nbformat.v4.new_code_cell("1", id=str(i)) for i in range(2_000)]
-    assert "2,032 cells" in refused(as_bytes(notebook))
+    notebook.cells += [nbformat.v4.new_code_cell("1", id=str(i)) for i in range(500)]
+    assert "532 cells" in refused(as_bytes(notebook))
 
 
 def _nodes(tree: Any) -> list[tuple[Any, Any]]:
@@ -501,27 +507,34 @@ def zipped(members: dict[str, bytes | str] | list[str]) -> bytes:
     return data.getvalue()
 
 
-def taken(folder: Path) -> dict[str, str]:
-    """student -> what is read; in brackets, why it is not."""
-    found = collect(folder, NAME, BOOK)
-    assert [one.student for one in found] == sorted({one.student for one in found})
-    return {one.student: f"({one.problem})" if one.problem else read(one).decode() for one in found}
+def gathered(folder: Path, students: Collection[str] = ()) -> list[Submission]:
+    """As the course calls it, which has two other assignments here."""
+    return collect(folder, NAME, BOOK, ("02_tiny", "03_x"), students)
+
+
+def taken(folder: Path, students: Collection[str] = ()) -> dict[str, str]:
+    """student -> what is read; in brackets, why it is not. All of it can be printed and written as UTF-8."""
+    submissions = gathered(folder, students)
+    assert [one.student for one in submissions] == sorted({one.student for one in submissions})
+    for one in submissions:
+        for text in (one.student, one.origin, one.problem):
+            assert all(unicodedata.category(char)[0] not in "CZ" or char == " " for char in text), ascii(text)
+    return {one.student: f"({one.problem})" if one.problem else read(one).decode() for one in submissions}
 
 
 def test_nbgraders_layout(tmp_path: Path) -> None:
     put(tmp_path, [f"ann/{PATH}", "ann/02_tiny/tiny.ipynb", f"ann/{NAME}/.ipynb_checkpoints/old.ipynb"])
     put(tmp_path, [f"bob/{NAME}/my work.ipynb", f"cy/{NAME}/essay.pdf", "dee/02_tiny/tiny.ipynb"])
     put(tmp_path, [f"eve/{NAME}/a.ipynb", f"eve/{NAME}/b.ipynb", ".hidden/x.ipynb"])
-    put(tmp_path, f"fay/{NAME}/timestamp.txt")
+    put(tmp_path, [f"fay/{NAME}/timestamp.txt", f"hal/{NAME}/.keep"])
     (tmp_path / "gil" / NAME).mkdir(parents=True)
     (tmp_path / f"ann/{NAME}/timestamp.txt").write_text("2026-03-01 10:00:00.000000 UTC\n")
     (tmp_path / f"bob/{NAME}/timestamp.txt").write_text("yesterday, or so")
     found = taken(tmp_path)
     assert found.pop("ann") == f"ann/{PATH}" and found.pop("bob") == f"bob/{NAME}/my work.ipynb"
     assert "only essay.pdf" in found.pop("cy") and "several notebooks: a.ipynb, b.ipynb" in found.pop("eve")
+    assert "only timestamp.txt" in found.pop("fay")
     assert not found
-    first, second, *_ = collect(tmp_path, NAME, BOOK)
-    assert (first.handed_in, second.handed_in) == (datetime(2026, 3, 1, 10), None)
 
 
 FLAT = {
@@ -556,26 +569,23 @@ def test_moodles_two_folders_are_one_student(tmp_path: Path) -> None:
     assert taken(tmp_path) == {"Ann_Lee": "Ann Lee_1_assignsubmission_file_/attention.ipynb"}
 
 
-def test_a_file_that_names_no_one(tmp_path: Path) -> None:
-    assert "does not say whose" in taken(put(tmp_path, "attention (1).ipynb"))["attention"]
+@pytest.mark.parametrize("path", ["attention (1).ipynb", PATH, "Attention/x.ipynb", f"{NAME}.pdf"])
+def test_a_file_that_names_no_one(tmp_path: Path, path: str) -> None:
+    problem = taken(put(tmp_path, [path, "bob.ipynb"]))["attention"]
+    assert "does not say whose" in problem and path in problem
 
 
 def test_a_wrong_file_exported_by_canvas_is_not_lost(tmp_path: Path) -> None:
-    put(tmp_path, ["leeann_123_456_essay.pdf", "grades.csv", "bob.ipynb"])
+    put(tmp_path, ["leeann_123_456_essay.pdf", "leeann_123_457_notes.txt", "bob.ipynb"])
     found = taken(tmp_path)
     assert list(found) == ["bob", "leeann"] and "no notebook" in found["leeann"]
+    assert "leeann_123_456_essay.pdf, leeann_123_457_notes.txt" in found["leeann"]
 
 
 def test_long_names_are_cut() -> None:
     assert len(intake.safe_name("x" * 300)) == 80 and len(intake.safe_name("𠀀" * 300).encode()) <= 200
     assert intake.safe_name("  ..-Zoë!  Ng. ") == "Zoë_Ng"
     assert intake.safe_name("Zoe\u0308") == "Zoë" and intake.safe_name("...") == "_"
-
-
-def test_the_time_of_a_file(tmp_path: Path) -> None:
-    put(tmp_path, "ann.ipynb")
-    os.utime(tmp_path / "ann.ipynb", (1_000_000_000, 1_000_000_000))
-    assert collect(tmp_path, NAME, BOOK)[0].handed_in == datetime(2001, 9, 9, 1, 46, 40)
 
 
 def test_two_files_of_one_student_are_not_chosen_from(tmp_path: Path) -> None:
@@ -602,54 +612,524 @@ def test_a_folder_with_nothing_names_the_layouts(tmp_path: Path, what: str) -> N
     if what == "nothing for it":
         put(tmp_path, ["readme.txt", "ann/02_tiny/tiny.ipynb"])
     with pytest.raises(CourseError, match=f"STUDENT/{NAME}/{BOOK}.ipynb"):
-        collect(tmp_path / "no" if what == "missing" else tmp_path, NAME, BOOK)
+        gathered(tmp_path / "no" if what == "missing" else tmp_path)
+
+
+# --- intake: whose it is
+
+
+def put_bytes(folder: Path, files: Mapping[str, bytes | str]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
+    return folder
+
+
+FORGED = zipped(["leeann.ipynb", "mia_attention.ipynb"])
+FORGED_BY_FOLDERS = zipped([f"leeann/{PATH}", f"mia/{PATH}"])
+FORGED_EXPORT = zipped(["Lee_1_assignsubmission_file_/a.ipynb", "Mia_2_assignsubmission_file_/a.ipynb"])
+ONE = zipped(["leeann.ipynb"])
+REASONS = ("several", "submissions.zip", "does not say whose")
+# Files in the folder, and a part of each row; none of the names in a zip gets one.
+CLAIMS: dict[str, tuple[dict[str, bytes | str], dict[str, str]]] = {
+    "beside her": ({"bob.zip": FORGED, "leeann.ipynb": "hers"}, {"bob": "several", "leeann": "hers"}),
+    "where she is not": ({"bob.zip": FORGED, "cy.ipynb": "his"}, {"bob": "several", "cy": "his"}),
+    "alone": ({"bob.zip": FORGED}, {"bob": "submissions.zip"}),
+    "alone, folders": ({"bob.zip": FORGED_BY_FOLDERS}, {"bob": "several"}),
+    "alone, as an export": ({"bob.zip": FORGED_EXPORT}, {"bob": "several"}),
+    "an export's name": ({"lee-bob-11.zip": FORGED}, {"lee-bob-11": "several"}),
+    "one notebook": ({"bob.zip": ONE, "leeann.ipynb": "hers"}, {"bob": "leeann.ipynb", "leeann": "hers"}),
+    "Canvas": (
+        {"bob_1_2_attention.zip": FORGED, "leeann_3_4_attention.ipynb": "hers"},
+        {"bob": "several", "leeann": "hers"},
+    ),
+    "Canvas, alone": ({"bob_1_2_submissions.zip": FORGED}, {"bob": "several"}),
+    "Canvas, late": ({"bob_LATE_1_2_leeann.ipynb": "his"}, {"bob": "his"}),
+    "Moodle, flat": ({"Bob B_1_assignsubmission_file_submissions.zip": FORGED}, {"Bob_B": "several"}),
+    "Moodle, flat, one": ({"Bob_1_assignsubmission_file_leeann_3_4_x.ipynb": "his"}, {"Bob": "his"}),
+    "Moodle, a folder": ({"Bob_1_assignsubmission_file_/submissions.zip": FORGED}, {"Bob": "several"}),
+    "his folder": ({f"bob/{NAME}/submissions.zip": FORGED}, {"bob": "several"}),
+    "in a class's zip": (
+        {"submissions.zip": zipped({"bob.zip": FORGED, "leeann.ipynb": "hers"})},
+        {"bob": "several", "leeann": "hers"},
+    ),
+    "a class's zip in one": (
+        {"submissions.zip": zipped({"submissions.zip": FORGED, "leeann.ipynb": "hers"})},
+        {"submissions": "several", "leeann": "hers"},
+    ),
+    "the only folder in a class's zip": ({"submissions.zip": FORGED_BY_FOLDERS}, {"leeann": "", "mia": ""}),
+    "the only student in a class's zip": (
+        {"submissions.zip": zipped(["bob/leeann.ipynb", "bob/mia.ipynb"])},
+        {"bob": "several"},
+    ),
+    "not renamed": (
+        {"attention.zip": FORGED, "cy.ipynb": "his"},
+        {"attention": "does not say whose", "cy": "his"},
+    ),
+    "many zips": (
+        {"bob.zip": zipped({f"s{i}.zip": zipped([f"s{i}.ipynb"]) for i in range(9)})},
+        {"bob": "submissions.zip"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_nobody_hands_in_for_another(tmp_path: Path, case: str) -> None:
+    files, rows = CLAIMS[case]
+    got = taken(put_bytes(tmp_path, files))
+    assert list(got) == sorted(rows)
+    for student, part in rows.items():
+        assert part in got[student]
+        assert got[student].startswith("(") == (part in REASONS)
+
+
+def test_a_class_list_tells_a_class_from_a_student(tmp_path: Path) -> None:
+    everyone = ("bob", "leeann", "mia", "submissions")
+    folder = put_bytes(tmp_path / "of all", {"all.zip": FORGED})
+    assert list(taken(folder, everyone)) == ["leeann", "mia"]
+    assert list(taken(folder, ("leeann", "bob"))) == ["all"], "not all of them are students"
+    assert list(taken(put_bytes(tmp_path / "of one", {"all.zip": ONE}), everyone)) == ["all"]
+    folder = put_bytes(tmp_path / "wrapped", {"all.zip": zipped(["x/leeann.ipynb", "x/mia.ipynb"])})
+    assert list(taken(folder, everyone)) == ["leeann", "mia"]
+    for name in ("bob", "Bob_attention", "submissions"):
+        folder = put_bytes(tmp_path / name, {f"{name}.zip": FORGED})
+        assert [one[:3] for one in taken(folder, everyone)] in (["bob"], ["Bob"], ["sub"])
+    folder = put(tmp_path / "names", ["readme.txt", "class.txt", "bob.ipynb"])
+    assert list(taken(folder, ("README",))) == ["bob", "readme"]
+
+
+def test_a_name_claimed_twice_says_by_whom(tmp_path: Path) -> None:
+    put_bytes(tmp_path, {"leeann.ipynb": "hers", "submissions.zip": zipped(["LeeAnn_attention.ipynb"])})
+    problem = taken(tmp_path)["LeeAnn" if "LeeAnn" in taken(tmp_path) else "leeann"]
+    assert "more than one" in problem
+    assert "leeann.ipynb and submissions.zip: LeeAnn_attention.ipynb" in problem
+
+
+# --- intake: when it was handed in
+
+EARLY, LATE = (2026, 1, 1, 0, 0, 0), (2026, 1, 27, 12, 0, 0)
+STAMP = "2026-01-01 00:00:00.000000 UTC"
+
+
+def dated(members: Mapping[str, tuple[bytes | str, tuple[int, int, int, int, int, int]]]) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, (content, date) in members.items():
+            archive.writestr(zipfile.ZipInfo(name, date), content)
+    return data.getvalue()
+
+
+PACKED = dated({"attention.ipynb": ("x", EARLY), "timestamp.txt": (STAMP, EARLY)})
+OWN_PACKED = dated({PATH: ("x", EARLY), f"{NAME}/timestamp.txt": (STAMP, EARLY), "notes": ("y", EARLY)})
+MOODLE = "Bob_1_assignsubmission_file_"
+# Files, all late on the disk; whether the time is late; whether it is the student's word.
+TIMES: dict[str, tuple[dict[str, bytes | str], bool, bool]] = {
+    "nbgrader's exchange": ({f"bob/{PATH}": "x", f"bob/{NAME}/timestamp.txt": STAMP}, False, False),
+    "exchange, no stamp": ({f"bob/{PATH}": "x"}, True, True),
+    "exchange, not a time": (
+        {f"bob/{PATH}": "x", f"bob/{NAME}/timestamp.txt": "yesterday, or so"},
+        True,
+        True,
+    ),
+    "exchange, long": ({f"bob/{PATH}": "x", f"bob/{NAME}/timestamp.txt": STAMP + " " * 9_999}, True, True),
+    "exchange, stamp in a zip": ({f"bob/{NAME}/w.zip": PACKED}, False, True),
+    "exchange, broken, and in a zip": (
+        {f"bob/{NAME}/w.zip": PACKED, f"bob/{NAME}/timestamp.txt": "no"},
+        False,
+        True,
+    ),
+    "other capitals": (
+        {"bob/01_Attention/a.ipynb": "x", "bob/01_Attention/timestamp.txt": STAMP},
+        False,
+        True,
+    ),
+    "his folder": ({"bob/attention.ipynb": "x", "bob/timestamp.txt": STAMP}, True, False),
+    "Moodle": ({f"{MOODLE}/attention.ipynb": "x", f"{MOODLE}/timestamp.txt": STAMP}, True, False),
+    "Moodle, a folder": ({f"{MOODLE}/{PATH}": "x", f"{MOODLE}/{NAME}/timestamp.txt": STAMP}, True, False),
+    "Moodle, a zip": ({f"{MOODLE}/w.zip": PACKED}, True, False),
+    "a file": ({"bob.ipynb": "x"}, True, False),
+    "his zip": ({"bob.zip": PACKED}, True, False),
+    "his zip, a folder": ({"bob.zip": OWN_PACKED}, True, False),
+    "his zip, zipped": ({"bob.zip": dated({"w.zip": (PACKED, EARLY)})}, True, False),
+    "Canvas": ({"bob_1_2_attention.zip": PACKED}, True, False),
+    "class, a file": ({"submissions.zip": dated({"bob.ipynb": ("x", LATE)})}, True, False),
+    "class, his zip": ({"submissions.zip": dated({"bob.zip": (OWN_PACKED, LATE)})}, True, False),
+    "class, no date": ({"submissions.zip": dated({"bob.zip": (PACKED, (1980, 0, 0, 0, 0, 0))})}, False, True),
+    "class, exchange": (
+        {"submissions.zip": dated({f"bob/{PATH}": ("x", LATE), f"bob/{NAME}/timestamp.txt": (STAMP, LATE)})},
+        False,
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TIMES)
+def test_only_what_a_student_cannot_write_is_the_time(tmp_path: Path, case: str) -> None:
+    files, late, word = TIMES[case]
+    put_bytes(tmp_path, files)
+    seconds = datetime(*LATE, tzinfo=timezone.utc).timestamp()
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (seconds, seconds))
+    [one] = gathered(tmp_path)
+    assert not one.problem and one.handed_in is not None
+    assert (one.handed_in > datetime(2026, 1, 10), one.word) == (late, word)
+
+
+def test_the_row_says_whose_word_the_time_is(tmp_path: Path) -> None:
+    marks = Marks({}, [], 1.0, 1.0, timedelta(0))
+    said = make_row(Submission("bob", "bob.ipynb", tmp_path, word=True), marks, [], [], [])
+    assert said.late == "in time (the time is the student's word)"
+    assert make_row(Submission("bob", "bob.ipynb", tmp_path), marks, [], [], []).late == ""
+
+
+# --- intake: nothing is lost without a word
+
+DEEP = "/".join("123456789")
+LOST: dict[str, tuple[list[str], str]] = {
+    "digits": (["bob/2026_final/attention.ipynb"], "bob/2026_final/attention.ipynb"),
+    "other capitals": (
+        ["bob/01_Attention/ATTENTION.IPYNB", "bob/x.ipynb"],
+        "bob/01_Attention/ATTENTION.IPYNB",
+    ),
+    "right in a folder": (["bob/final/attention.ipynb", "bob/final/b.ipynb"], "bob/final/attention.ipynb"),
+    "draft beside it": (
+        ["bob/draft.ipynb", "bob/final/attention.ipynb"],
+        "several notebooks: draft.ipynb, fin",
+    ),
+    "nine deep": ([f"bob/{DEEP}/attention.ipynb"], found.DEEP),
+    "eight deep": ([f"bob/{DEEP[4:]}/attention.ipynb"], f"bob/{DEEP[4:]}/attention.ipynb"),
+    "deep beside": ([f"bob/{DEEP}/x.txt", "bob/attention.ipynb"], "bob/attention.ipynb"),
+    "pdf": (["bob/essay.pdf"], "only essay.pdf"),
+    "json, txt and py": (["bob/a.json", "bob/a.txt", "bob/a.py"], "only a.json, a.py, a.txt"),
+    "no ending": ([f"bob/{NAME}/answers"], "only answers"),
+    "flat pdf": (["bob.pdf"], "only bob.pdf"),
+    "flat script": (["bob.txt", "bob_attention.py"], "only bob.txt, bob_attention.py"),
+    "flat, packed": (["bob.tar.gz"], "only bob.tar.gz"),
+    "flat pdf beside": (["bob.pdf", "bob_attention.ipynb"], "bob_attention.ipynb"),
+    "hidden": (["bob/.work/attention.ipynb", "bob/.a.txt"], "only .a.txt, .work"),
+    "hidden notebook": (["bob/.attention.ipynb"], "bob/.attention.ipynb"),
+    "only checkpoints": ([f"bob/{NAME}/.ipynb_checkpoints/a.ipynb"], "only 01_attention/.ipynb_checkpoints"),
+    "checkpoints beside": ([f"bob/{NAME}/.ipynb_checkpoints/a.ipynb", "bob/a.ipynb"], "bob/a.ipynb"),
+    "in another's": (["bob/02_tiny/attention.ipynb"], "02_tiny/attention.ipynb lies in 02_tiny"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("case", LOST)
+def test_whatever_a_student_has_gets_a_row(tmp_path: Path, case: str, packed: bool) -> None:
+    files, part = LOST[case]
+    if packed:
+        (tmp_path / "submissions.zip").write_bytes(zipped(files))
+    else:
+        put(tmp_path, files)
+    got = taken(tmp_path)
+    assert list(got) == ["bob"] and part in got["bob"]
+    assert got["bob"].startswith("(") == (part not in files)
+
+
+def test_what_is_nobodys_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(
+        tmp_path,
+        ["README.md", "class.txt", "grades.csv", ".git/x", "02_tiny/x.ipynb", "bob.ipynb", "sam.txt"],
+    )
+    assert list(taken(tmp_path)) == ["bob", "sam"]
+    assert capsys.readouterr().err == (
+        "warning: taken for no student's: 02_tiny/x.ipynb, README.md, class.txt and 1 more\n"
+    )
+
+
+# --- intake: names that are no text, disks that fail
+
+NAMES = [
+    b"L\xf6sung",
+    b"\xff\xfe",
+    b"a\rb",
+    b"a\nb",
+    b"\x1b[2Jx",
+    b"\x7fx",
+    "\u202egpj".encode(),
+    "\x85\u2028x".encode(),
+]
+PLACES = [
+    *(
+        "bob/{}.pdf",
+        "bob/{}/essay.pdf",
+        "bob/{}.ipynb",
+        "bob/{}/.x",
+        "02_tiny/{}.ipynb",
+        "{}/attention.ipynb",
+    ),
+    *("{}.ipynb", "{}.zip", "{}.pdf", "{}.tar/essay.pdf", "{}_1_assignsubmission_file_/x.pdf"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_may_be_no_text(tmp_path: Path, name: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path, "ann.ipynb")
+    for number, place in enumerate(PLACES):
+        folder = tmp_path / str(number)
+        put(folder, "ann.ipynb")
+        path = folder / place.format(os.fsdecode(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"no zip")
+        (folder / "link").symlink_to(path)
+        assert len(taken(folder)) == (2 if place.startswith("02_tiny") else 3)
+        said = capsys.readouterr().err
+        assert said.isprintable() or said.rstrip("\n").isprintable()
+        said.encode()
+
+
+@pytest.mark.parametrize("name", NAMES[2:])
+def test_a_name_in_a_zip_may_be_no_text(tmp_path: Path, name: bytes) -> None:
+    text = name.decode()
+    (tmp_path / "ann.zip").write_bytes(zipped([f"{text}.pdf", f"{text}/x.txt"]))
+    (tmp_path / "submissions.zip").write_bytes(zipped([f"b{text}.pdf", f"c{text}.ipynb", f"d/{text}.txt"]))
+    assert len(taken(tmp_path)) == 4
+
+
+class _Failing:
+    """A folder's entry or listing on a disk that fails at the named place."""
+
+    def __init__(self, entry: os.DirEntry, at: str) -> None:
+        self._entry, self._at = entry, at
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._at:
+            raise OSError(errno.EIO, "Input/output error")
+        return getattr(self._entry, name)
+
+
+@pytest.mark.parametrize(
+    "at", ["is_symlink", "is_dir", "is_file", "stat", "listing", "half a listing", "denied"]
+)
+def test_a_disk_that_fails_costs_only_its_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    put(tmp_path, ["ann.ipynb", f"bob/{PATH}", f"cy/{PATH}"])
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def failing(path: Any) -> Iterator[Any]:
+        bobs = Path(path).name == NAME and Path(path).parent.name == "bob"
+        if bobs and at == "listing":
+            raise OSError(errno.EIO, "Input/output error")
+        if bobs and at == "denied":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        with scandir(path) as listing:
+            yield _listed(listing, at) if bobs else listing
+
+    def _listed(listing: Any, at: str) -> Iterator[Any]:
+        for entry in listing:
+            yield _Failing(entry, at)
+            if at == "half a listing":
+                raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "scandir", failing)
+    got = taken(tmp_path)
+    assert (got.pop("ann"), got.pop("cy")) == ("ann.ipynb", f"cy/{PATH}")
+    wanted = found.UNREADABLE if at == "denied" else "Input/output error"
+    assert list(got) == ["bob"] and got["bob"].startswith("(") and wanted in got["bob"]
+
+
+@pytest.mark.parametrize("when", ["before it is opened", "before it is read"])
+def test_a_file_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    put_bytes(
+        tmp_path, {"ann.ipynb": "hers", "bob.zip": zipped(["a.ipynb"]), "cy.ipynb": "x", "cy/a.ipynb": "y"}
+    )
+    walk = intake.walk
+
+    def then_gone(folder: Path) -> list[found.File]:
+        files = walk(folder)
+        for name in ("bob.zip", "cy/a.ipynb") if when == "before it is opened" else ():
+            (folder / name).unlink()
+        return files
+
+    monkeypatch.setattr(intake, "walk", then_gone)
+    ann, bob, cy = gathered(tmp_path)
+    (tmp_path / "bob.zip").unlink(missing_ok=True)
+    assert read(ann) == b"hers"
+    assert ("No such file" in bob.problem) == (
+        when == "before it is opened"
+    ) and "more than one" in cy.problem
+    with pytest.raises(Unusable, match="No such file"):
+        read(bob)
+
+
+def test_a_disk_that_fails_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_bytes(tmp_path, {"ann.ipynb": "hers", "bob.zip": zipped(["a.ipynb"])})
+    submissions = gathered(tmp_path)
+
+    def failing(*rest: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "open", failing)
+    for one in submissions:
+        with pytest.raises(Unusable, match="Input/output error"):
+            read(one)
+
+
+def test_a_zip_that_became_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    put_bytes(tmp_path, {"bob.zip": zipped(["a.ipynb"])})
+    [bob] = gathered(tmp_path)
+    (tmp_path / "bob.zip").unlink()
+    os.mkfifo(tmp_path / "bob.zip")
+    with pytest.raises(Unusable, match="not an ordinary file"):
+        read(bob)
+
+
+# --- intake: what it costs
+
+BOOK_SIZE = 100_000
+ZEROS = b"0" * 19_000_000
+SMALL = b"0" * 50_000
+DEFLATE, BZIP2, LZMA = zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA
+
+
+def packed(members: Mapping[str, bytes], kind: int = DEFLATE) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", kind) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def many(number: int, content: bytes = b"x", name: str = "{}.ipynb") -> dict[str, bytes]:
+    return {name.format(i): content for i in range(number)}
+
+
+def nested(number: int, content: bytes) -> bytes:
+    return packed(many(number, content, "{}.zip"), zipfile.ZIP_STORED)
+
+
+def lying(data: bytes) -> bytes:
+    """The zip's only member says in both of its headers that it is small."""
+    raw = bytearray(data)
+    at = raw.index(b"PK\x01\x02")
+    raw[22:26] = raw[at + 24 : at + 28] = (10).to_bytes(4, "little")
+    return bytes(raw)
+
+
+COSTLY: dict[str, Callable[[], dict[str, bytes]]] = {
+    "bzip2, 1,000 the same": lambda: {"bob.zip": packed(many(1_000, SMALL), BZIP2)},
+    "deflate, 5,000 the same": lambda: {"bob.zip": packed(many(5_000, SMALL[:10_000]))},
+    "five of 19 MB": lambda: {"bob.zip": packed(many(5, ZEROS))},
+    "lzma": lambda: {"bob.zip": packed(many(1, ZEROS), LZMA)},
+    "bzip2 that lies": lambda: {"bob.zip": lying(packed(many(1, ZEROS * 9), BZIP2))},
+    "lzma that lies": lambda: {"bob.zip": lying(packed(many(1, ZEROS * 9), LZMA))},
+    "deflate that lies": lambda: {"bob.zip": lying(packed(many(1, ZEROS * 9)))},
+    "zips in a zip": lambda: {"bob.zip": nested(4_000, packed(many(1, SMALL)))},
+    "zips of zeros in a zip": lambda: {"bob.zip": packed(many(50, ZEROS, "{}.zip"))},
+    "zips of zips": lambda: {"bob.zip": nested(4, nested(60, nested(60, packed(many(1)))))},
+    "zips in a folder": lambda: many(60, packed(many(4_000)), "bob/{}.zip"),
+    "a class's zip": lambda: {
+        "submissions.zip": packed({"bob.zip": nested(4_000, packed(many(1, SMALL))), "cy.ipynb": b"x"})
+    },
+    "deep names": lambda: {"bob.zip": packed(many(25, name="a/" * 32_000 + "{}.ipynb"))},
+    "names of lines": lambda: {"submissions.zip": packed(many(25, name="_" * 65_000 + "{}.ipynb"))},
+    "names of marks": lambda: {
+        "submissions.zip": packed(many(25, name="\u0327\u0301" * 16_000 + "{}.ipynb"))
+    },
+    "many files": lambda: many(1_000, SMALL, "bob ({}).ipynb"),
+    "many problems": lambda: {"bob.zip": packed(many(4_999, name="../{}.ipynb"))},
+}
+
+
+def spent(folder: Path) -> float:
+    """Processor seconds to look through a folder and to read what can be read."""
+    start = time.process_time()
+    for one in gathered(folder):
+        with contextlib.suppress(Unusable):
+            read(one)
+    return time.process_time() - start
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """Processor seconds for a class of a hundred who packed a notebook and a few files."""
+    folder = tmp_path_factory.mktemp("honest")
+    dice = random.Random(1)
+    for i in range(100):
+        book = bytes(dice.choices(b"abcdefgh ", k=BOOK_SIZE))
+        (folder / f"s{i}.zip").write_bytes(packed({"attention.ipynb": book} | many(10, name="data/{}.csv")))
+    return min(spent(folder) for _ in range(3))
+
+
+@pytest.mark.parametrize("case", COSTLY)
+def test_what_costs_much_is_not_done(tmp_path: Path, honest: float, case: str) -> None:
+    put_bytes(tmp_path, COSTLY[case]())
+    ratio = min(spent(tmp_path) for _ in range(2)) / honest
+    print(f"{case}: {ratio:.1f}")
+    assert ratio < 6
 
 
 # --- intake: zips
 
 
-ZIPS: dict[str, tuple[bytes, dict[str, str]]] = {
+ZIPS: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "one notebook": (
+        "up.zip",
         zipped(["work/mine.ipynb", "work/notes.txt", "__MACOSX/x.ipynb"]),
         {"up": "work/mine.ipynb"},
     ),
-    "of one student": (zipped([PATH, "02_tiny/tiny.ipynb"]), {"up": PATH}),
-    "beside a draft": (zipped(["a/attention.ipynb", "a/draft.ipynb"]), {"up": "a/attention.ipynb"}),
+    "of one student": ("up.zip", zipped([PATH, "02_tiny/tiny.ipynb"]), {"up": PATH}),
+    "beside a draft": ("up.zip", zipped(["a/attention.ipynb", "a/draft.ipynb"]), {"up": "a/attention.ipynb"}),
+    "a zip in it": ("up.zip", zipped({"a.zip": zipped(["attention.ipynb"])}), {"up": "attention.ipynb"}),
     "class, folders": (
-        zipped(["c/ann/attention.ipynb", f"c/bob/{PATH}"]),
-        {"ann": "c/ann/attention.ipynb", "bob": f"c/bob/{PATH}"},
+        "submissions.zip",
+        zipped(["submissions/ann/attention.ipynb", f"submissions/bob/{PATH}"]),
+        {"ann": "submissions/ann/attention.ipynb", "bob": f"submissions/bob/{PATH}"},
+    ),
+    "class, a folder": ("submissions.zip", zipped([f"ann/{PATH}"]), {"ann": f"ann/{PATH}"}),
+    "class, with others' files": (
+        "Submissions (2).zip",
+        zipped(["ann/attention.ipynb", "cy/02_tiny/tiny.ipynb", "02_tiny/x.ipynb", "README.md", ".git/x"]),
+        {"ann": "ann/attention.ipynb"},
     ),
     "class, files": (
+        "01_attention.zip",
         zipped(["ann_attention.ipynb", "bob.ipynb"]),
         {"ann": "ann_attention.ipynb", "bob": "bob.ipynb"},
     ),
     "class, zips": (
+        "submissions.zip",
         zipped({"ann.zip": zipped(["attention.ipynb"]), "bob/work.zip": zipped(["w/attention.ipynb"])}),
         {"ann": "attention.ipynb", "bob": "w/attention.ipynb"},
     ),
-    "with folders listed": (
-        zipped(["c/", "c/ann/attention.ipynb", "c/bob/attention.ipynb"]),
-        {"ann": "c/ann/attention.ipynb", "bob": "c/bob/attention.ipynb"},
+    "class, Moodle": (
+        "LLM-Attention-4711.zip",
+        zipped(["Ann_1_assignsubmission_file_/a.ipynb", "Bob_2_assignsubmission_file_b.ipynb"]),
+        {"Ann": "Ann_1_assignsubmission_file_/a.ipynb", "Bob": "Bob_2_assignsubmission_file_b.ipynb"},
     ),
-    "named after no one": (zipped(["ann.ipynb", "a.txt"]), {"ann": "ann.ipynb"}),
-    "a zip in it": (zipped({"a.zip": zipped(["attention.ipynb"])}), {"up": "attention.ipynb"}),
+    "class, Canvas": (
+        "submissions.zip",
+        zipped(["ann_1_2_attention.ipynb", "bob_LATE_3_4_attention-1.ipynb"]),
+        {"ann": "ann_1_2_attention.ipynb", "bob": "bob_LATE_3_4_attention-1.ipynb"},
+    ),
+    "with folders listed": (
+        "submissions.zip",
+        zipped(["submissions/", "submissions/ann/attention.ipynb", "submissions/bob/attention.ipynb"]),
+        {"ann": "submissions/ann/attention.ipynb", "bob": "submissions/bob/attention.ipynb"},
+    ),
+    "named after no one": ("attention (1).zip", zipped(["ann.ipynb", "a.txt"]), {}),
 }
 
 
 @pytest.mark.parametrize("case", ZIPS)
 def test_what_a_zip_holds(tmp_path: Path, case: str) -> None:
-    data, found = ZIPS[case]
-    path = tmp_path / ("attention (1).zip" if case == "named after no one" else "up.zip")
-    path.write_bytes(data)
-    assert taken(tmp_path) == found
-    assert list(tmp_path.iterdir()) == [path], "nothing is unpacked"
+    name, data, wanted = ZIPS[case]
+    (tmp_path / name).write_bytes(data)
+    found = taken(tmp_path)
+    if case == "named after no one":
+        assert found.pop("ann") == "ann.ipynb" and "only a.txt" in found.pop("a")
+    assert found == wanted
+    assert list(tmp_path.iterdir()) == [tmp_path / name], "nothing is unpacked"
 
 
 def test_where_a_member_came_from(tmp_path: Path) -> None:
-    (tmp_path / "up.zip").write_bytes(ZIPS["class, zips"][0])
-    assert [one.origin for one in collect(tmp_path, NAME, BOOK)] == [
-        "up.zip: ann.zip: attention.ipynb",
-        "up.zip: bob/work.zip: w/attention.ipynb",
+    (tmp_path / "submissions.zip").write_bytes(ZIPS["class, zips"][1])
+    assert [one.origin for one in gathered(tmp_path)] == [
+        "submissions.zip: ann.zip: attention.ipynb",
+        "submissions.zip: bob/work.zip: w/attention.ipynb",
     ]
 
 
@@ -676,31 +1156,31 @@ def _flagged(data: bytes) -> bytes:
 
 
 UNSAFE: dict[str, tuple[bytes, str]] = {
-    "absolute": (_member("/ann.ipynb"), intake.UNSAFE),
-    "above": (_member("../ann.ipynb"), intake.UNSAFE),
-    "inside, above": (_member("ann/../../attention.ipynb"), intake.UNSAFE),
-    "backslash": (_member("ann\\attention.ipynb"), intake.UNSAFE),
-    "drive": (_member("C:ann.ipynb"), intake.UNSAFE),
-    "link": (_member("ann.ipynb", _mode(stat.S_IFLNK)), intake.LINK),
-    "pipe": (_member("ann.ipynb", _mode(stat.S_IFIFO)), intake.SPECIAL),
-    "encrypted": (_flagged(_member("ann.ipynb")), intake.LOCKED),
+    "absolute": (_member("/ann.ipynb"), found.UNSAFE),
+    "above": (_member("../ann.ipynb"), found.UNSAFE),
+    "inside, above": (_member("ann/../../attention.ipynb"), found.UNSAFE),
+    "backslash": (_member("ann\\attention.ipynb"), found.UNSAFE),
+    "drive": (_member("C:ann.ipynb"), found.UNSAFE),
+    "link": (_member("ann.ipynb", _mode(stat.S_IFLNK)), found.LINK),
+    "pipe": (_member("ann.ipynb", _mode(stat.S_IFIFO)), found.SPECIAL),
+    "encrypted": (_flagged(_member("ann.ipynb")), found.LOCKED),
     "nested": (
         zipped({"ann.zip": zipped({"a.zip": zipped({"b.zip": "x"})}), "bob.ipynb": "y"}),
-        intake.NESTED,
+        found.NESTED,
     ),
-    "broken inside": (zipped({"ann.zip": b"PK", "bob.ipynb": "y"}), intake.BROKEN),
-    "empty inside": (zipped({"ann.zip": zipped({}), "bob.ipynb": "y"}), intake.EMPTY),
+    "broken inside": (zipped({"ann.zip": b"PK", "bob.ipynb": "y"}), found.BROKEN),
+    "empty inside": (zipped({"ann.zip": zipped({}), "bob.ipynb": "y"}), found.EMPTY),
 }
 
 
 @pytest.mark.parametrize("case", UNSAFE)
 def test_an_unsafe_member_costs_only_its_student(tmp_path: Path, case: str) -> None:
     data, problem = UNSAFE[case]
-    (tmp_path / "up.zip").write_bytes(data)
-    found = taken(tmp_path)
-    assert found.pop("bob") == "y"
-    assert list(found.values()) == [f"({problem})"]
-    assert list(found)[0].endswith("ann")
+    (tmp_path / "submissions.zip").write_bytes(data)
+    got = taken(tmp_path)
+    assert got.pop("bob") == "y"
+    assert list(got.values()) == [f"({problem})"]
+    assert list(got)[0].endswith("ann")
 
 
 def test_broken_and_crowded_zips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -709,14 +1189,13 @@ def test_broken_and_crowded_zips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "bob.zip").write_bytes(b"no zip")
     (tmp_path / "cy.zip").write_bytes(zipped([f"{i}.ipynb" for i in range(11)]))
     (tmp_path / "dee.zip").write_bytes(
-        zipped({f"{i}.zip": zipped([f"{i}.txt", f"{i}.md"]) for i in range(6)})
+        zipped({f"{i}.zip": zipped([f"{i}.txt", f"{i}.md", f"{i}.py"]) for i in range(4)})
     )
     (tmp_path / "eve.zip").write_bytes(good.replace(b"PK\x01\x02", b"PK\x01\x03"))
-    monkeypatch.setattr(intake, "MOST_MEMBERS", 10)
-    found = taken(tmp_path)
-    assert [found[one] for one in ("ann", "bob", "eve")] == [f"({intake.BROKEN})"] * 3
-    assert found["cy"] == f"({intake.CROWDED})"
-    assert "no notebook" in found["0"], "six zips of a class"
+    monkeypatch.setattr(found, "MOST_MEMBERS", 10)
+    got = taken(tmp_path)
+    assert [got[one] for one in ("ann", "bob", "eve")] == [f"({found.BROKEN})"] * 3
+    assert got["cy"] == got["dee"] == f"({found.CROWDED}{intake.OF_CLASS})"
 
 
 def test_a_members_true_size_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -724,9 +1203,9 @@ def test_a_members_true_size_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "bob.zip").write_bytes(zipped({"z.zip": zipped({"attention.ipynb": "x" * 2_000})}))
     (tmp_path / "cy.ipynb").write_text("x" * 2_000)
     (tmp_path / "dee.ipynb").write_text("x" * 999)
-    unread = collect(tmp_path, NAME, BOOK)
-    monkeypatch.setattr(intake, "MOST_BYTES", 1_000)
-    assert [bool(one.problem) for one in collect(tmp_path, NAME, BOOK)] == [True, True, True, False]
+    unread = gathered(tmp_path)
+    monkeypatch.setattr(found, "MOST_BYTES", 1_000)
+    assert [bool(one.problem) for one in gathered(tmp_path)] == [True, True, True, False]
     for one in unread[:3]:
         with pytest.raises(Unusable, match="larger than"):
             read(one)
@@ -735,7 +1214,7 @@ def test_a_members_true_size_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_large_file_beside_the_notebook_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(found, "MOST_BYTES", 1_000)
     files: dict[str, bytes | str] = {
         "attention.ipynb": "book",
         "data.csv": "x" * 2_000,
@@ -753,17 +1232,10 @@ def test_a_zip_without_a_notebook_is_not_lost(tmp_path: Path) -> None:
     (tmp_path / "bob.zip").write_bytes(zipped(["02_tiny/tiny.ipynb", "03_x/y.txt"]))
     (tmp_path / "cy.zip").write_bytes(zipped({}))
     put(tmp_path, "dee/homework/essay.pdf")
-    found = taken(tmp_path)
-    assert "only a/b.txt, c/d.txt" in found["ann"] and "only homework/essay.pdf" in found["dee"]
-    assert f"nothing for {NAME}" in found["bob"] and found["cy"] == f"({intake.EMPTY})"
-
-
-def test_zips_in_a_zip_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MOST_INNER", 1_000)
-    (tmp_path / "ann.zip").write_bytes(zipped({"a.zip": "x" * 600, "b.zip": "x" * 600}))
-    (tmp_path / "bob.zip").write_bytes(zipped({"attention.ipynb": "y" * 1_200}))
-    found = collect(tmp_path, NAME, BOOK)
-    assert [one.problem for one in found] == [intake.HEAVY, ""]
+    got = taken(tmp_path)
+    assert "only a/b.txt, c/d.txt" in got["ann"] and "only homework/essay.pdf" in got["dee"]
+    assert f"nothing for {NAME}, only 02_tiny/tiny.ipynb, 03_x/y.txt" in got["bob"]
+    assert got["cy"] == f"({found.EMPTY})"
 
 
 def test_damaged_data_in_a_zip(tmp_path: Path) -> None:
@@ -771,14 +1243,14 @@ def test_damaged_data_in_a_zip(tmp_path: Path) -> None:
     data[50] ^= 0xFF
     (tmp_path / "ann.zip").write_bytes(data)
     with pytest.raises(Unusable, match="damaged"):
-        read(collect(tmp_path, NAME, BOOK)[0])
+        read(gathered(tmp_path)[0])
 
 
 def test_macs_names_are_utf8(tmp_path: Path) -> None:
     data = bytearray(zipped(["张伟.ipynb", "bob.ipynb"]))
     for header, flag in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
         data[data.index(header) + flag] &= 0xF7  # what says that a name is UTF-8
-    (tmp_path / "up.zip").write_bytes(data)
+    (tmp_path / "submissions.zip").write_bytes(data)
     assert sorted(taken(tmp_path)) == ["bob", "张伟"]
 
 
@@ -798,15 +1270,15 @@ def test_links_pipes_and_locked_files(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         os, "access", lambda path, mode: Path(path).name != "locked.ipynb" and access(path, mode)
     )
-    found = taken(folder)
-    assert found.pop("good") == "good.ipynb"
-    assert found.pop("eve") == f"({intake.SPECIAL})" and found.pop("locked") == f"({intake.UNREADABLE})"
-    assert found == dict.fromkeys(("ann", "bob", "cy", "dee"), f"({intake.LINK})")
+    got = taken(folder)
+    assert got.pop("good") == "good.ipynb"
+    assert got.pop("eve") == f"({found.SPECIAL})" and got.pop("locked") == f"({found.UNREADABLE})"
+    assert got == dict.fromkeys(("ann", "bob", "cy", "dee"), f"({found.LINK})")
 
 
 def test_a_file_that_became_a_link_is_not_read(tmp_path: Path) -> None:
     put(tmp_path, ["ann.ipynb", "secret"])
-    submission = collect(tmp_path, NAME, BOOK)[0]
+    submission = gathered(tmp_path)[0]
     (tmp_path / "ann.ipynb").unlink()
     (tmp_path / "ann.ipynb").symlink_to(tmp_path / "secret")
     with pytest.raises(Unusable, match="cannot be read"):

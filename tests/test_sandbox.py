@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import functools
 import json
 import math
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -25,13 +25,13 @@ from pathlib import Path
 
 import fresh
 import nbformat
+import numpy
 import pytest
 import torch
-from machine import crowd
 from nbformat import v4
 from nbgrader.utils import determine_grade
 
-from course.grading import sandbox, wire
+from course.grading import meter, packing, sandbox, wire
 from course.grading.checker import Job, Step
 from course.grading.execute import NotMarked, execute, make_job, with_outputs
 from course.grading.marks import grade_id, is_test
@@ -149,6 +149,16 @@ CELLS = {
         "refused.append(libc.shmget(0, 1 << 20, 0o1600))\nprint(refused)",
         "[1, 1, 1, -1]",
     ),
+    "memory of sockets": (
+        "import os, sys, time\ncode = '''import socket, time\nkept = []\ntry:\n    while True:\n"
+        "        kept += socket.socketpair()\n        for one in kept[-2:]:\n"
+        "            one.setblocking(False)\n            try:\n                while True:\n"
+        "                    one.send(bytes(1 << 16))\n            except BlockingIOError:\n"
+        "                pass\nexcept OSError:\n    time.sleep(1e6)'''\n"
+        "for _ in range(20):\n    if not os.fork():\n        os.execv(sys.executable, ['', '-SEc', code])\n"
+        "time.sleep(1e6)",
+        "MB of memory",
+    ),
     "fills the disk": (
         "for folder in ('/tmp', '/dev/shm'):\n    try:\n        for i in range(99):\n"
         "            open(f'{folder}/{i}', 'wb').write(bytes(1 << 20))\n    except OSError as error:\n"
@@ -160,6 +170,7 @@ CELLS = {
         "more than 2,000 files",
     ),
     "prints without an end": ("while True:\n    print('x' * 1000)", "loop without an end"),
+    "prints many lines": ("print('x\\n' * 5_000)", "4,001 lines more are left out"),
     "prints much": ("print('x' * 200_000_000)", "characters more"),
     "shows much": (
         "import base64\nfrom IPython.display import display\n"
@@ -220,7 +231,7 @@ except OSError as error:
     print(error)
 """,
         "rights {'0000000000000000'} -1 -1\nfiles [0, 1, 2, 3]\nseen []\ntold False\nsettings []\n"
-        "[Errno 101] Network is unreachable",
+        "[Errno 1] Operation not permitted",
     ),
 }  # fmt: skip
 
@@ -276,8 +287,8 @@ ANSWERS = {
 
 # What `f()` may return, and what the tests then have.
 VALUES = {
-    "an array": ("__import__('numpy').ones(2)", "Opaque"),
-    "a number of NumPy": ("__import__('numpy').float32(0.5)", "0.5"),
+    "an array": ("__import__('numpy').ones(2)", "ndarray"),
+    "a number of NumPy": ("__import__('numpy').float32(0.5)", "float32"),
     "a sparse tensor": ("torch.eye(2).to_sparse()", "Opaque"),
     "a tensor without numbers": ("torch.empty(2, device='meta')", "NotImplementedError"),
     "a generator": ("(i for i in range(3))", "Opaque"),
@@ -333,16 +344,12 @@ def submission(first: str | None = None, double: str = DOUBLE, last: str | None 
     return notebook
 
 
-@functools.cache
 def limits(call: float = 3, notebook: float = 16) -> Limits:
-    """Small, so that code without an end costs little; larger on a busy machine, where all takes longer.
+    """Small, so that code without an end costs little.
 
     A notebook gets less than all calls of a function that hangs.
     """
-    busy = crowd()
-    return dataclasses.replace(
-        LIMITS, cell_seconds=3 * busy, call_seconds=call * busy, notebook_seconds=notebook * busy
-    )
+    return dataclasses.replace(LIMITS, cell_seconds=3, call_seconds=call, notebook_seconds=notebook)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -350,8 +357,6 @@ def busy_machine():
     """All of this runs beside two endless loops: no result may need a quiet machine."""
     endless = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    pass"
     loops = [subprocess.Popen([sys.executable, "-c", endless]) for _ in range(2)]
-    time.sleep(0.5)  # until they run; then the limits are measured, before anything else is started here
-    limits()
     yield
     for loop in loops:
         loop.kill()
@@ -492,6 +497,61 @@ def test_the_tests_keep_their_memory(warm):
     assert outputs[3][-1]["data"]["text/plain"] == "1.0"
 
 
+WORKS = """
+import time
+start = time.monotonic()
+end = time.process_time() + 1.2
+while time.process_time() < end:
+    pass
+print("finished after", time.monotonic() - start)
+"""
+
+
+def test_busy_neighbours_cost_no_points(warm):
+    """Time in which others have the processor is not counted: neither in a cell nor in a call."""
+    endless = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    pass"
+    count = 5 * (os.cpu_count() or 1)  # each in a session of its own: Linux shares the time between sessions
+    loops = [subprocess.Popen([sys.executable, "-c", endless], start_new_session=True) for _ in range(count)]
+    short = dataclasses.replace(LIMITS, cell_seconds=2, call_seconds=2, notebook_seconds=8)
+    try:
+        call = f"def f():\n    exec({WORKS!r})"
+        job = Job([Step(WORKS), Step(call), Step("", "f()\n1.0", ("f",), 1.0)], [], short)
+        result = execute(warm, job)
+        slow = execute(warm, Job([Step("while True:\n    pass")], [], short))
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    for outputs in (result.outputs[0], result.outputs[2]):
+        text = "".join(out.get("text", "") for out in outputs)
+        assert "finished after" in text, outputs
+        assert float(text.split()[-1]) > 2, "otherwise nothing has been shown: it was not crowded"
+    assert result.outputs[2][-1]["data"]["text/plain"] == "1.0" and not result.crowded
+    assert "loop without an end" in slow.outputs[0][-1]["evalue"]
+    assert slow.crowded  # so it would be tried again alone
+
+
+def test_whoever_keeps_all_processors_busy_pays_for_it():
+    """What waits for a notebook's own processes is that notebook's time."""
+    loops = "import os\nfor _ in range(8):\n    if not os.fork():\n        break\nwhile True:\n    pass"
+    parent = subprocess.Popen([sys.executable, "-c", loops], start_new_session=True)
+    try:
+        while meter.Meter().look([parent.pid]).threads < 9:
+            time.sleep(0.01)
+        own = meter.Meter(answers=parent.pid)
+        own.look([parent.pid])
+        own.seconds = own.passed = 0.0
+        before = dict(own._ran)
+        for _ in range(40):
+            time.sleep(0.05)
+            own.look([parent.pid])
+        ran = sum(now - before[thread][0] for thread, (now, _) in own._ran.items()) / 1e9
+    finally:
+        os.killpg(parent.pid, signal.SIGKILL)
+        parent.wait()
+    assert own.seconds > 0.7 * min(own.passed, ran)
+
+
 def test_hidden_tests_are_out_of_sight(warm):
     # The word that is looked for does turn up where the process has had it.
     points, texts = mark(warm, submission(last=SEARCH))
@@ -586,7 +646,8 @@ def ends():
     other = wire.Peer(theirs)
 
     def call(message, values):
-        return {}, other.answer(functions[message["name"]], *values)
+        asked = functions[message["name"]] if "name" in message else other._functions[message["function"]]
+        return {}, other.answer(asked, *values)
 
     other.handlers["call"] = call
     thread = threading.Thread(target=other.serve, daemon=True)
@@ -614,6 +675,82 @@ SAME = [
 def test_values_stay_what_they_are(ends, value):
     back = ends(lambda x: x, value)
     assert back == value and type(back) is type(value)
+
+
+ARRAYS = [
+    *(numpy.int64(3), numpy.uint8(200), numpy.float32(0.5), numpy.float64(math.inf), numpy.bool_(False)),
+    *(numpy.complex128(1 + 2j), numpy.str_("ä"), numpy.array(7), numpy.array([])),
+    *(numpy.arange(6).reshape(2, 3).T, numpy.array([True, False]), numpy.array([1.5, 2], dtype=">f4")),
+    *(numpy.array(["a", "bcd"]), numpy.array([1, "x", None], dtype=object)),
+]
+
+
+@pytest.mark.parametrize("value", ARRAYS, ids=repr)
+def test_what_numpy_makes_stays_what_it_is(ends, value):
+    back = ends(lambda x: x, value)
+    assert type(back) is type(value) and back.dtype == value.dtype.newbyteorder("=")
+    assert back.shape == value.shape and numpy.all(back == value)
+
+
+def test_numpy_within_containers(ends):
+    keys, counts = numpy.unique(numpy.array([3, 3, 5]), return_counts=True)
+    told = dict(zip(keys, counts, strict=True))
+    back = ends(lambda x: [x, (keys[0], {counts[0]})], told)
+    assert back == [{3: 2, 5: 1}, (3, {2})]
+    assert {type(key) for key in back[0]} == {numpy.int64}
+
+
+def test_threads_of_a_function_may_ask(ends):
+    """At home a function may call what it was given from a pool of threads."""
+
+    def side_by_side(function, count):
+        with ThreadPoolExecutor(8) as threads:
+            return list(threads.map(function, range(count)))
+
+    assert ends(side_by_side, lambda x: x * x, 200) == [x * x for x in range(200)]
+    # What is asked may ask in turn.
+    assert ends(lambda f: side_by_side(lambda x: f(lambda y: y + x), 50), lambda g: g(1)) == [
+        x + 1 for x in range(50)
+    ]
+    x = torch.ones(3, requires_grad=True)
+    ends(lambda f: sum(side_by_side(f, 20)), lambda n: (n * x).sum()).backward()
+    assert x.grad is not None and x.grad.tolist() == [190.0] * 3
+
+
+def test_a_thread_that_goes_on_disturbs_nobody(ends):
+    going = threading.Event()
+
+    def leaves_one(function):
+        def ask():
+            while not going.is_set():
+                function(1)
+
+        threading.Thread(target=ask, daemon=True).start()
+        return 5
+
+    main = ends(threading.get_ident)
+    try:
+        assert ends(leaves_one, lambda x: x) == 5
+        for number in range(50):
+            assert ends(lambda f, x: f(x), lambda x: x + 1, number) == number + 1
+            assert ends(threading.get_ident) == main  # where an interrupt would arrive
+    finally:
+        going.set()
+
+
+def test_another_process_is_told_that_it_may_not_ask(ends):
+    def in_a_child(function):
+        read, write = os.pipe()
+        if not os.fork():
+            try:
+                function(1)
+            except RuntimeError as error:
+                os.write(write, str(error).encode())
+            os._exit(0)
+        os.close(write)
+        return os.read(read, 1000).decode()
+
+    assert "cannot be called from another process" in ends(in_a_child, lambda x: x)
 
 
 TENSORS = [
@@ -708,6 +845,12 @@ BAD = {
     "a tensor outside of its bytes": frame(told({"T": ["uint8", [2], [1 << 39], False]}, 2)) + b"ab",
     "a number that takes hours": frame(told({"q": ["1" * 100_000, "3" * 100_000]})),
     "a fraction of nothing": frame(told({"q": ["1", "0"]})),
+    "keys of one hash": frame(told({"d": [[{"i": hex(n * (2**61 - 1))}, 1] for n in range(1, 1000)]})),
+    "members of one hash": frame(told({"s": [{"i": hex(n * (2**61 - 1))} for n in range(1, 1000)]})),
+    "an array of no kind": frame(told({"N": ["object", [1]]}, 8)) + bytes(8),
+    "an array without bytes": frame(told({"N": ["int64", [2]]}, 8)) + bytes(8),
+    "an array of texts that are none": frame(told({"O": ["U", [1], [5]]})),
+    "an array of long texts": frame(told({"O": ["U", [9_000], ["x" * 9_000, *[""] * 8_999]]})),
     "a key that is a list": frame(told({"d": [[{"l": []}, 1]]})),
     "a size below zero": frame(told({"b": 0}, -1)),
 }
@@ -720,7 +863,7 @@ def test_bad_messages(name):
 
 
 def tensor(kind: str, shape: list[int], stride: list[int], blob: bytes):
-    return wire._unpack_tensor([kind, shape, stride, False], blob)
+    return packing._unpack_tensor([kind, shape, stride, False], blob)
 
 
 @pytest.mark.parametrize("shape, stride", [([2], [2]), ([1 << 10, 1], [1 << 40, 1]), ([1] * 100, [1] * 100)])
@@ -736,7 +879,17 @@ def test_a_bool_is_true_or_false():
 def test_noise_is_noise():
     """Changed bytes give a message or Gone, nothing else."""
     sender, dice = wire.Peer(socket.socketpair()[0]), random.Random(0)
-    values = [torch.randn(2, 3), {"a": (1, 2.5, "x")}, {3}, 2**80, len, 1j, b"xy", Fraction(1, 2)]
+    values = [
+        torch.randn(2, 3),
+        numpy.arange(3),
+        {"a": (1, 2.5, "x")},
+        {3},
+        2**80,
+        len,
+        1j,
+        b"xy",
+        Fraction(1, 2),
+    ]
     packed, blobs = sender.pack(values)
     head = json.dumps({"answers": 1, "values": packed, "blobs": [len(blob) for blob in blobs]}).encode()
     good = len(head).to_bytes(8, "big") + (len(head) + sum(map(len, blobs))).to_bytes(8, "big") + head

@@ -5,3 +5,9 @@ sandbox.py). The other runs the tests, hidden ones too, and never a line of a st
 the first for what the student's functions return (checker.py, wire.py). nbgrader then grades what
 came out (book.py).
 """
+
+import sys
+
+# jsonschema loads it if it is there, a grammar of web addresses, for a second in each process that reads
+# notebooks. No notebook is checked for such addresses.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

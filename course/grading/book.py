@@ -2,7 +2,7 @@
 
 nbgrader does the grading (its classes, in this process, without a kernel), so that gradebook.db,
 autograded/ and Formgrader are as after `nbgrader autograde`. What is added: a record is kept whole
-or not at all, marks given by hand stay, and a feedback page shows no hidden test and needs no network.
+or not at all, and marks given by hand stay.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import html
 import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -26,101 +26,27 @@ from typing import Any
 from unittest import mock
 
 import nbformat
-from nbconvert.exporters import HTMLExporter, TemplateExporter
-from nbconvert.filters import Highlight2HTML, strip_ansi
 from nbformat import NotebookNode
 from nbgrader.api import Assignment, Gradebook, MissingEntry, Student, SubmittedAssignment
-from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
+from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import Execute, GetGrades
 from nbgrader.utils import determine_grade, is_grade, is_locked, is_solution, is_task, parse_utc
 from sqlalchemy import create_engine
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool
 from traitlets.config import Config, PyFileConfigLoader
 
 from ..errors import CourseError
-from ..files import write_whole
-from ..sources import HIDDEN_MARKS
-from .markdown import markdown2html
+from . import page
 from .marks import grade_id, is_test
 
-SHORTEST_HIDDEN = 10  # characters
 STUDENT = re.compile(r"[^.\x00-\x1f/\\*?\[\]{}][^\x00-\x1f/\\*?\[\]{}]*")  # nbgrader's patterns are left out
+LOCKED_AGAIN = 1.0  # and how long the next time, so that a class does not wait a minute for each
 LOCKED_SECONDS = 60.0  # how long to wait for someone else (Formgrader) who writes into the gradebook
-
-# nbgrader's feedback page loads MathJax from the network, and Bootstrap's and Jupyter's styles make each
-# page 400 kB larger. Formulas stay as TeX: no package that is installed brings MathJax as a file of its
-# own, and the student's notebook shows them typeset. The policy makes the browser load nothing at all.
-PAGE = """\
-{%- extends 'index.html.j2' -%}
-{%- macro points(number) -%}{{ "%g" | format(number | float | round(2)) }}{%- endmacro -%}
-{%- block header -%}
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{{ resources.nbgrader.assignment | e }}: {{ resources.nbgrader.student | e }}</title>
-<style>
-{% for css in resources.inlining.css %}{{ css }}{% endfor %}
-body { max-width: 60rem; margin: 0 auto; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222 }
-pre, code { font: 14px/1.4 ui-monospace, Consolas, Menlo, monospace }
-pre { margin: 0; padding: .5rem .8rem; overflow-x: auto }
-table { border-collapse: collapse; margin: .5rem 0 }
-td, th { padding: .2rem .8rem; border: 1px solid #ccc; text-align: left }
-img { max-width: 100% }
-.prompt { display: none }
-.input_area { background: #f7f7f7 }
-.output_wrapper { margin: 0 0 1rem; border-left: 4px solid #9bb8d3 }
-.output_stderr, .output_error { background: #fdeeee }
-.output_area pre { white-space: pre-wrap; overflow-wrap: anywhere }
-.panel-primary { margin: 1rem 0 .3rem; border: 1px solid #bbb; border-radius: 4px; overflow: hidden }
-.panel-primary > .panel-heading { padding: .3rem .8rem; background: #e4ecf5 }
-.panel-primary > .panel-footer { padding: .3rem .8rem; background: #fff6da }
-.panel-primary > .panel-body > .rendered_html { padding: 0 .8rem }
-.pull-right { float: right }
-.late-penalty { color: #a02020 }
-.ansi-red-fg, .ansi-red-intense-fg { color: #b22b31 }
-.ansi-green-fg, .ansi-green-intense-fg { color: #00713a }
-.ansi-blue-fg, .ansi-blue-intense-fg { color: #1f5fa8 }
-.ansi-bold { font-weight: bold }
-</style>
-</head>
-{%- endblock header -%}
-{%- block body -%}
-<body>
-<main>
-<a name="top"></a>
-<h1>{{ resources.nbgrader.assignment | e }}: {{ points(resources.nbgrader.score) }} of \
-{{ points(resources.nbgrader.max_score) }} points{% if resources.nbgrader.waiting %} so far{% endif %}</h1>
-<p>Student: {{ resources.nbgrader.student | e }}</p>
-<table>
-<tr><th>Cell</th><th>Points</th></tr>
-{%- for cell in nb.cells %}
-{%- set marks = cell.metadata.nbgrader or {} %}
-{%- if marks.grade or marks.task %}
-<tr><td><a href="#{{ marks.grade_id }}">{{ marks.grade_id }}</a></td>
-<td>{{ points(marks.score) }} of {{ points(marks.points) }}
-{%- if marks.grade_id in resources.nbgrader.waiting %} (not final: a person still looks at it){% endif %}</td>
-</tr>
-{%- endif %}
-{%- endfor %}
-</table>
-{%- if resources.nbgrader.late_penalty > 0 %}
-<p class="late-penalty">Handed in late: {{ points(resources.nbgrader.late_penalty) }} points less.</p>
-{%- endif %}
-{{ super.super() }}
-</main>
-</body>
-{%- endblock body -%}
-{%- block body_header -%}{%- endblock body_header -%}
-{%- block body_footer -%}{%- endblock body_footer -%}
-"""
 
 
 @dataclass(frozen=True)
@@ -151,6 +77,26 @@ class Marks:
     total: float
     most: float
     late: timedelta | None
+
+
+def words(error: Exception) -> str:
+    """What went wrong, for people: SQLite's errors come with a page of SQL."""
+    text = str(getattr(error, "orig", None) or error)
+    for sign, sentence in (
+        ("locked", "the gradebook is in use by another program. Close Formgrader, and grade again"),
+        ("disk is full", "no space is left on the disk. Make room, and grade again"),
+        ("No space left", "no space is left on the disk. Make room, and grade again"),
+        ("readonly", "the gradebook must not be written. Look at the rights of gradebook.db"),
+        (
+            "unable to open",
+            "the gradebook cannot be opened. Look at the rights of gradebook.db and its folder",
+        ),
+        ("not a database", "gradebook.db is damaged. Put a copy of it back, or move it away"),
+        ("malformed", "gradebook.db is damaged. Put a copy of it back, or move it away"),
+    ):
+        if sign in text:
+            return sentence
+    return text.strip().splitlines()[0][:500] if text.strip() else type(error).__name__
 
 
 def find_tasks(source: NotebookNode) -> list[Task]:
@@ -200,57 +146,6 @@ def _below_zero(text: str) -> bool:
         return False
 
 
-def hidden_lines(source: NotebookNode) -> set[str]:
-    """The lines of code between the marks of hidden tests; not those too short to give anything away."""
-    found = set()
-    for cell in source.cells:
-        hidden = False
-        for line in cell.source.splitlines():
-            if HIDDEN_MARKS[0] in line or HIDDEN_MARKS[1] in line:
-                hidden = HIDDEN_MARKS[0] in line
-            elif hidden and len(line.strip()) >= SHORTEST_HIDDEN:
-                found.add(line.strip())
-    return found
-
-
-def without_hidden(notebook: NotebookNode, release: NotebookNode, hidden: set[str]) -> NotebookNode:
-    """A graded notebook as its student may see it: tests as released, no line of the hidden ones."""
-    notebook = copy.deepcopy(notebook)
-    released = {grade_id(cell): cell for cell in release.cells if is_locked(cell)}
-    for cell in notebook.cells:
-        if grade_id(cell) in released:
-            cell.source = released[grade_id(cell)].source
-            if not is_grade(cell) and cell.metadata.get("jupyter", {}).get("source_hidden"):
-                cell.metadata["transient"] = {"remove_source": True}  # folded in the notebook as well
-        for output in cell.get("outputs", []):
-            _clear_output(output, hidden)
-    return notebook
-
-
-def _clear_output(output: NotebookNode, hidden: set[str]) -> None:
-    if output.output_type == "stream":
-        output.text = _without_lines(output.text, hidden)
-    elif output.output_type == "error":
-        kept = [_without_lines(text, hidden) for text in output.traceback]
-        # A page shows the traceback only: what is wrong has to stand there.
-        message = f"{output.ename}: {output.evalue}"
-        output.traceback = kept if any(text.strip() for text in kept) else [_without_lines(message, hidden)]
-    else:
-        for kind, text in output.data.items():
-            if kind.startswith("text/"):
-                output.data[kind] = _without_lines(text, hidden)
-
-
-def _without_lines(text: str, hidden: set[str]) -> str:
-    """The text without the lines that hold a line of hidden code."""
-
-    def shows(line: str) -> bool:
-        plain = strip_ansi(line)
-        return any(code in plain for code in hidden)
-
-    return "".join(line for line in text.splitlines(keepends=True) if not shows(line))
-
-
 class Book:
     """The gradebook of one assignment in a folder that holds solutions/NAME/x.ipynb.
 
@@ -275,6 +170,7 @@ class Book:
         self.tasks = find_tasks(self.source)
         self._config = _read_config(self.root)
         self._db = self.root / "gradebook.db"
+        self._patience = LOCKED_SECONDS
         self._engine = create_engine(
             f"sqlite:///{self._db}", poolclass=NullPool, connect_args={"timeout": LOCKED_SECONDS}
         )
@@ -288,13 +184,17 @@ class Book:
         """Put the assignment into the gradebook as solutions/ has it; safe to repeat.
 
         Raises:
-            CourseError: cells came or went after notebooks had been graded, or nbgrader fails.
+            CourseError: cells came or went after notebooks had been graded, nbgrader fails, or the
+                gradebook cannot be used.
         """
-        with self._transaction() as gradebook:
-            self._check_unchanged(gradebook)
-            self.release = self._make_release(save=True)
-            if self.due is not None:
-                gradebook.update_or_create_assignment(self.assignment, duedate=self.due)
+        try:
+            with self._transaction() as gradebook:
+                self._check_unchanged(gradebook)
+                self.release = self._make_release(save=True)
+                if self.due is not None:
+                    gradebook.update_or_create_assignment(self.assignment, duedate=self.due)
+        except (SQLAlchemyError, OSError, subprocess.CalledProcessError) as error:
+            raise CourseError(self._db, f"nothing was graded: {words(error)}") from error
 
     def record(self, student: str, executed: NotebookNode, handed_in: datetime | None) -> None:
         """Grade an executed notebook: all of it is in the gradebook and in autograded/, or nothing.
@@ -367,8 +267,8 @@ class Book:
                 late=late,
             )
 
-    def feedback(self, student: str) -> Path:
-        """Write the page that a student may see, one file that needs nothing else; its path.
+    def page(self, student: str) -> page.Page:
+        """What goes into the page that a student may see; page.py makes it.
 
         Raises:
             RuntimeError: nothing is recorded for the student.
@@ -376,8 +276,7 @@ class Book:
         graded = self._folder("autograded", student) / f"{self.notebook}.ipynb"
         if not graded.is_file():
             raise RuntimeError(f"no notebook of {student!r} is graded: there is no {graded}")
-        page = self._folder("feedback", student) / f"{self.notebook}.html"
-        notebook = without_hidden(nbformat.read(graded, as_version=4), self.release, self._hidden)
+        notebook = nbformat.read(graded, as_version=4)
         names: dict[str, Any] = {
             "student": student,
             "assignment": self.assignment,
@@ -394,21 +293,12 @@ class Book:
                 for grade in book.grades
                 if grade.needs_manual_grade
             }
-            text, _ = self._exporter.from_notebook_node(notebook, {"nbgrader": names})
-        write_whole(page, text)
-        return page
+            notebook, _ = GetGrades(log=_Silent("nbgrader")).preprocess(notebook, {"nbgrader": names})
+        return page.Page(self.page_path(student), notebook, names, self.release, self._hidden)
 
-    def refuse(self, student: str, reason: str) -> Path:
-        """Write a page that says why nothing was graded, where the feedback would be; its path."""
-        page = self._folder("feedback", student) / f"{self.notebook}.html"
-        head = f"{html.escape(self.assignment)}: not graded"
-        write_whole(
-            page,
-            f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>{head}</title></head><body>"
-            f"<h1>{head}</h1><p>Student: {html.escape(student)}</p>"
-            f"<p>{html.escape(reason)}</p></body></html>",
-        )
-        return page
+    def page_path(self, student: str) -> Path:
+        """Where the student's page lies."""
+        return self._folder("feedback", student) / f"{self.notebook}.html"
 
     def deadline(self) -> datetime | None:
         """The deadline that the gradebook has, in UTC; it stays there from an earlier run."""
@@ -425,21 +315,8 @@ class Book:
             return sorted(row.id for row in gradebook.db.query(Student.id)) if gradebook else []
 
     @functools.cached_property
-    def _hidden(self) -> set[str]:
-        return hidden_lines(self.source)
-
-    @functools.cached_property
-    def _exporter(self) -> HTMLExporter:
-        """nbgrader's exporter of feedback, with a head of our own: small, and nothing from the network."""
-        converter = GenerateFeedback(coursedir=self._course(self.root), config=self._config)
-        converter.log = logging.Logger("nbgrader")
-        converter.config.CSSHTMLHeaderPreprocessor.style = "default"
-        converter.config.NbConvertBase.display_data_priority = ["image/png", "image/jpeg", "text/plain"]
-        exporter = _PageExporter(parent=converter, config=converter.config)
-        exporter.raw_template = PAGE
-        for each in converter.preprocessors:
-            exporter.register_preprocessor(each, enabled=True)
-        return exporter
+    def _hidden(self) -> frozenset[str]:
+        return page.hidden_lines(self.source)
 
     # The gradebook
 
@@ -464,11 +341,25 @@ class Book:
             gradebook.db.remove()
 
         with (
-            self._engine.begin() as connection,
+            self._connected() as connection,
             mock.patch.multiple(Gradebook, __init__=join, close=leave),
+            mock.patch("nbgrader.api.app_log", _Silent("nbgrader")),  # errors are told by whoever meets them
             Gradebook(url, self._course_id) as gradebook,
         ):
             yield gradebook
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection in a transaction; after one that waited in vain for others, others wait less."""
+        try:
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * self._patience)}")
+                yield connection
+            self._patience = LOCKED_SECONDS
+        except OperationalError as error:
+            if "locked" in str(error.orig):
+                self._patience = LOCKED_AGAIN
+            raise
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Gradebook | None]:
@@ -609,26 +500,6 @@ class Book:
             gradebook.db.commit()
 
 
-class _PageExporter(HTMLExporter):
-    """nbconvert's exporter, four times as fast: the page is not parsed again, equal cells are made once.
-
-    What students write in Markdown is reduced to plain tags; of outputs only text and pictures are shown.
-    """
-
-    def from_notebook_node(  # type: ignore[override]
-        self, nb: NotebookNode, resources: dict | None = None, **kw: Any
-    ) -> tuple[str, dict[str, Any]]:
-        self.register_filter("highlight_code", lambda source, metadata=None: _highlighted(source))
-        return TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
-
-    markdown2html = staticmethod(markdown2html)
-
-
-@functools.lru_cache(maxsize=1000)
-def _highlighted(source: str) -> str:
-    return Highlight2HTML(pygments_lexer="python3")(source)
-
-
 def _submission(gradebook: Gradebook, assignment: str, student: str) -> SubmittedAssignment | None:
     try:
         return gradebook.find_submission(assignment, student)
@@ -676,6 +547,13 @@ def _replacing(target: Path, near: Path) -> Iterator[Callable[[Path], None]]:
     with undo:
         yield put
         undo.pop_all()
+
+
+class _Silent(logging.Logger):
+    """A log that nobody reads."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        pass
 
 
 class _Errors(logging.Handler):

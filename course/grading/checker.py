@@ -23,14 +23,16 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from . import sandbox, warm
+from . import copies, sandbox
 from .wire import MOST_ERROR, MOST_TEXT, Capped, Gone, Late, Peer, Remote
 
 GRACE = 2.0  # seconds that an interrupted cell gets to end
 MOST_LINES = 200  # of a traceback
+MOST_PRINTED = 1_000  # lines; nbgrader keeps no more
 MOST_OUTPUTS = 60  # of a cell
-MOST_CELL = 10_000_000  # characters of a cell's outputs
-MOST_NOTEBOOK = 40_000_000
+MOST_CELL = 4_000_000  # characters of a cell's outputs
+MOST_NOTEBOOK = 8_000_000
+CROWDED = 0.25  # of the time by the clock: so much waiting for a processor makes an end of time doubtful
 MOST_FAILURES = 2  # of one function; then it is not called any more, so that there is time for the others
 
 
@@ -60,10 +62,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """The outputs of each step, in nbformat's form; what a person should know."""
+    """The outputs of each step, in nbformat's form.
+
+    crowded: time ran out for something, while others had the processors for much of it.
+    """
 
     outputs: list[list[dict[str, Any]]]
-    remarks: list[str]
+    crowded: bool = False
 
 
 class ProcessEnded(Exception):
@@ -80,9 +85,22 @@ class Session:
         self._done: list[str] = []
         self._failures: dict[str, list[Exception]] = {}
         self._room = MOST_NOTEBOOK
-        self._last = time.monotonic() + limits.notebook_seconds
+        self._spent = self._passed = 0.0  # seconds of the processes before this one: their own, by the clock
+        self._end = time.monotonic() + limits.wall_seconds
+        self._timeouts = 0
         self.failures = 0
-        self.remarks: list[str] = []
+
+    def clock(self) -> float:
+        """Seconds that the student's processes had so far; no end of them where it took too long."""
+        if time.monotonic() >= self._end:
+            return math.inf
+        return self._spent + (self._alive[1].own.seconds if self._alive else 0.0)
+
+    def crowded(self) -> bool:
+        """Whether time ran out for something that had to wait for a processor again and again."""
+        passed = self._passed + (self._alive[1].own.passed if self._alive else 0.0)
+        own = self._spent + (self._alive[1].own.seconds if self._alive else 0.0)
+        return self._timeouts > 0 and passed - own > CROWDED * passed
 
     def cell(self, source: str) -> list[dict[str, Any]]:
         """The outputs of a cell; an error output if it took too long or took the process with it."""
@@ -139,6 +157,8 @@ class Session:
             return
         peer, place = self._alive
         self._alive = None
+        self._spent += place.own.seconds
+        self._passed += place.own.passed
         place.kill()
         sandbox.end(place.student)
         place.__exit__(None, None, None)
@@ -151,7 +171,8 @@ class Session:
                 raise TimeoutError(self._no_time_left())
             self._alive = self._start_again()
             peer = self._alive[0]
-            peer.failed, peer.last, peer.seconds = self._failed, self._last, self._limits.cell_seconds
+            peer.clock, peer.last = self.clock, self._limits.notebook_seconds
+            peer.failed, peer.seconds = self._failed, self._limits.cell_seconds
             for source in list(self._done):
                 try:
                     peer.request({"do": "cell", "source": source})
@@ -174,7 +195,7 @@ class Session:
             raise ProcessEnded(f"its process has ended, and another one does not start: {error}") from error
 
     def _late(self) -> bool:
-        return time.monotonic() >= self._last
+        return self.clock() >= self._limits.notebook_seconds
 
     def _no_time_left(self) -> str:
         return f"the time for the whole notebook, {self._limits.notebook_seconds:g} s, is used up"
@@ -182,6 +203,7 @@ class Session:
     def _failed(self, error: Exception) -> Exception:
         """Interrupt what takes too long, end what cannot be interrupted; the error that a test meets."""
         self.failures += 1
+        self._timeouts += isinstance(error, Late)
         if self._alive is None:
             return ProcessEnded("its process has ended")
         peer, place = self._alive
@@ -208,7 +230,7 @@ class Session:
 
         A thread that goes on could take what is meant for the cells below.
         """
-        peer.deadline = time.monotonic() + GRACE
+        peer.deadline = self.clock() + GRACE
         try:
             peer.wait()
         except (Late, Gone):
@@ -256,7 +278,7 @@ def run(job: Job, session: Session) -> Result:
         # At home, what a visible test defines is there in the cells below it.
         if session.failures == failures and _has_code(step.source):
             session.cell(step.source)
-    return Result(outputs, session.remarks)
+    return Result(outputs, session.crowded())
 
 
 def run_test(step: Step, session: Session, namespace: dict[str, Any]) -> list[dict[str, Any]]:
@@ -273,7 +295,7 @@ def run_test(step: Step, session: Session, namespace: dict[str, Any]) -> list[di
             ending = [error_output(type(error).__name__, str(error), lines)]
         finally:
             session.forget()
-    text = _text(printed.getvalue(), MOST_TEXT + 100)
+    text = _lines(_text(printed.getvalue(), MOST_TEXT + 100))
     return ([{"output_type": "stream", "name": "stdout", "text": text}] if text else []) + ending
 
 
@@ -298,7 +320,7 @@ def _points(value: Any, most: float) -> dict[str, Any]:
 
 def error_output(name: str, text: str, lines: list[str] | None = None) -> dict[str, Any]:
     name, text = _text(name, 100), _text(text, MOST_ERROR)
-    lines = [_text(line) for line in lines or [f"{name}: {text}"]]
+    lines = [_lines(_text(line)) for line in lines or [f"{name}: {text}"]]
     return {"output_type": "error", "ename": name, "evalue": text, "traceback": lines}
 
 
@@ -323,13 +345,14 @@ def _clean(told: Any, room: int) -> list[dict[str, Any]]:
 def _clean_one(one: dict[str, Any]) -> dict[str, Any] | None:
     kind, data = one.get("output_type"), one.get("data")
     if kind == "stream":
-        return {"output_type": "stream", "name": "stdout", "text": _text(one.get("text"), MOST_TEXT + 100)}
+        text = _lines(_text(one.get("text"), MOST_TEXT + 100))
+        return {"output_type": "stream", "name": "stdout", "text": text}
     if kind == "error":
         lines = one.get("traceback")
         lines = [_text(line) for line in lines[-MOST_LINES:]] if isinstance(lines, list) else []
         return error_output(_text(one.get("ename")), _text(one.get("evalue")), lines)
     if kind in ("display_data", "execute_result") and isinstance(data, dict):
-        kept = {"text/plain": _text(data.get("text/plain"))}
+        kept = {"text/plain": _lines(_text(data.get("text/plain")))}
         if _is_picture(data.get("image/png")):
             kept["image/png"] = data["image/png"]
         return {"output_type": "display_data", "metadata": {}, "data": kept}
@@ -339,6 +362,14 @@ def _clean_one(one: dict[str, Any]) -> dict[str, Any] | None:
 def _text(value: Any, most: int = MOST_TEXT) -> str:
     """Text that can be written to a file: half of a character pair cannot."""
     return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _lines(text: str) -> str:
+    """Its first lines; a million of them would keep whoever writes or shows them busy for minutes."""
+    lines = text.splitlines(keepends=True)
+    if len(lines) <= MOST_PRINTED:
+        return text
+    return "".join(lines[:MOST_PRINTED]) + f"... ({len(lines) - MOST_PRINTED:,} lines more are left out)\n"
 
 
 def _is_picture(value: Any) -> bool:
@@ -356,15 +387,15 @@ def main(connection: Connection, control: socket.socket) -> None:
         place = (sandbox.Sandbox if job.sandboxed else sandbox.NoSandbox)(job.limits)
         place.__enter__()
         try:
-            pid, channel = warm.start_student(control, place)
+            pid, channel = copies.start_student(control, place)
         except sandbox.SandboxError:
             place.kill()
             place.__exit__(None, None, None)
             raise
-        place.student = sandbox.Process(pid)
+        place.watch(sandbox.Process(pid))
         return Peer(channel), place
 
-    session = Session(start, job.limits)
+    session = Session(lambda: sandbox.surely(start), job.limits)
     try:
         connection.send(run(job, session))
     except sandbox.SandboxError as error:

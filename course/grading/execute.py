@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import ast
 import copy
-import threading
 import time
+from collections.abc import Callable
 
 import nbformat
 from nbformat import NotebookNode
 
 from ..sources import HIDDEN_MARKS
 from .checker import Job, Result, Step
+from .copies import WarmEnded
 from .marks import grade_id, is_answer, is_test
 from .sandbox import Limits, SandboxError, end
 from .warm import Warm
 
 PATIENCE = 60.0  # seconds that the tests may take besides the student's code
+Watch = Callable[[], None]
 
 
 class NotMarked(Exception):
-    """The submission could not be executed; the text is for the instructor."""
+    """The submission could not be executed; the text is for the instructor.
+
+    Args:
+        again: the next time it may go well: the machine had no room for it, say.
+    """
+
+    def __init__(self, why: str, again: bool = False) -> None:
+        super().__init__(why, again)
+        self.why, self.again = why, again
+
+    def __str__(self) -> str:
+        return self.why
+
+
+class PutOff(Exception):
+    """It takes longer than others, who should not wait for it."""
 
 
 def as_released(source: str) -> str:
@@ -80,19 +97,23 @@ def make_job(notebook: NotebookNode, source: NotebookNode, limits: Limits, sandb
     return Job(steps, given, limits, sandboxed)
 
 
-def execute(warm: Warm, job: Job, stop: threading.Event | None = None) -> Result:
-    """Run a job in a process of its own; an end is put to it where it takes too long, or at `stop`.
+def execute(warm: Warm, job: Job, watch: Watch = lambda: None) -> Result:
+    """Run a job in a process of its own; an end is put to it where it takes too long.
+
+    watch: called again and again; what it raises ends the job.
 
     Raises:
-        NotMarked: it could not be run to its end. SandboxError: there is no sandbox on this machine.
+        NotMarked: it could not be run to its end.
     """
-    process, connection = warm.checker()
-    last = time.monotonic() + job.limits.notebook_seconds + PATIENCE
+    try:
+        process, connection = warm.copy("checker")
+    except (OSError, WarmEnded) as error:
+        raise NotMarked(f"no process could be started ({error})", again=True) from error
+    last = time.monotonic() + job.limits.wall_seconds + PATIENCE
     try:
         connection.send(job)
         while not connection.poll(0.2):
-            if stop is not None and stop.is_set():
-                raise NotMarked("it was stopped from outside")
+            watch()
             if time.monotonic() > last:
                 raise NotMarked("the tests did not come to an end with what this notebook's functions return")
         result = connection.recv()
@@ -102,7 +123,7 @@ def execute(warm: Warm, job: Job, stop: threading.Event | None = None) -> Result
         end(process)
         connection.close()
     if isinstance(result, SandboxError):
-        raise result
+        raise NotMarked(f"its sandbox could not be started: {result}", again=True) from result
     return result
 
 

@@ -1,51 +1,62 @@
 """A folder of files as they come from students -> one submission for each student.
 
-Nothing is unpacked and no link is followed. A file that cannot be taken becomes a submission with a
-problem, so that nobody is lost without a word.
+What lies there is found.py's work, what a name says is names.py's. Here it is decided whose a file is and
+which one counts. A file that cannot be taken becomes a submission with a problem, so that nobody is lost
+without a word.
+
+Whose is a zip file? Only a name that the student cannot have written decides: in a zip, the names are the
+student's, and could be another student's.
+- It lies in a student's folder or in a zip, its name is as Moodle and Canvas write it, or on the list of
+  students: it is that student's.
+- Its name is submissions.zip, or it lies in the folder alone and names nobody (the assignment, the
+  notebook): a class's. So is one alone whose owners are all on the list of students, or follow Moodle's
+  pattern while the zip's name does as well (COURSE-ASSIGNMENT-4711.zip). Then its members stand for
+  themselves.
+- All others are a student's, named as the zip is; one that names nobody waits for a person.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import os
-import re
-import stat
-import unicodedata
-import zipfile
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
 from ..errors import CourseError
+from . import found
+from .found import File, content, members, opened, walk
 from .mend import Unusable
+from .names import (
+    CLASS_OF_MOODLE,
+    NO_SUBMISSION,
+    OF_A_CLASS,
+    exported,
+    of_moodle,
+    owner,
+    safe_name,
+    same,
+    shown,
+    stem,
+)
 
-MOST_BYTES = 20_000_000
-MOST_MEMBERS = 5_000
-MOST_INNER = 1_000_000_000
-MOST_DEPTH = 8
-MOST_NAME = 80
-LINK = "It is a link to another place, and links are not followed. Hand in the file itself."
-SPECIAL = "It is not an ordinary file. Hand in the notebook's file itself."
-UNREADABLE = "The grader is not allowed to read it."
-BIG = f"It is larger than {MOST_BYTES // 1_000_000} MB. Clear the outputs, save it, and hand it in again."
-BROKEN = "The zip file is damaged or cut off. Make it anew, or hand in the notebook itself."
-CROWDED = f"The zip file holds more than {MOST_MEMBERS:,} files. Hand in the notebook itself."
-EMPTY = "The zip file is empty. Hand in the notebook itself."
-HEAVY = f"The zip files in it are larger than {MOST_INNER // 1_000_000:,} MB. Hand in the notebook itself."
-LOCKED = "It is encrypted in the zip file. Hand in the notebook without a password."
-UNSAFE = "Its name in the zip file points outside of it. Hand in the notebook itself."
-NESTED = "It is a zip file in a zip file in a zip file. Hand in the notebook itself."
+MOST_CHOICES = 5  # copies that are compared: of one student's notebooks, of one student's submissions
+MOST_COMPARED = 60_000_000  # bytes of them
 EXCHANGE = ("timestamp.txt", "submission_secret.txt")
-NAMELESS = "The file's name does not say whose it is: name it after the student."
+MOST_OF_EXCHANGE = 1_000  # bytes
+NAMELESS = (
+    "The name does not say whose it is: {}. "
+    "Name each file or folder after its student, and a zip file with a whole class submissions.zip."
+)
+OF_CLASS = " If this is the zip file of a whole class, name it submissions.zip."
 LAYOUTS = """understood are, mixed as you like:
   STUDENT/{assignment}/{notebook}.ipynb     nbgrader's own
   STUDENT/{notebook}.ipynb                  a folder for each student, as Moodle gives it
   STUDENT.ipynb, STUDENT_{notebook}.ipynb   a file for each student, as Canvas gives it
-  STUDENT.zip, or one zip with any of these"""
+  STUDENT.zip, or submissions.zip with any of these"""
 
 
 @dataclass(frozen=True)
@@ -53,11 +64,12 @@ class Submission:
     """What one student handed in.
 
     student: safe as a folder's name and as nbgrader's student id.
-    origin: for people, the path below the folder: "uploads.zip: ann/attention.ipynb".
+    origin: for people, the path below the folder, safe to print: "submissions.zip: ann/attention.ipynb".
     path: the file on disk, a notebook or a zip; member: the notebook in the zip, None for a notebook
     (a zip in the zip comes first, before a zero character).
     handed_in: UTC without a time zone, as nbgrader has it.
     problem: why it cannot be taken, a sentence; then it is not read.
+    word: handed_in is only the student's word: the student could have written it.
     """
 
     student: str
@@ -66,54 +78,98 @@ class Submission:
     member: str | None = None
     handed_in: datetime | None = None
     problem: str = ""
+    word: bool = False
 
 
 @dataclass(frozen=True)
-class _File:
-    """A file on disk or in a zip: where it lies, seen as if every zip were a folder."""
+class _Wanted:
+    """What is looked for. others: the course's other assignments; students: as safe_name gives them."""
 
-    parts: tuple[str, ...]
-    origin: str
-    path: Path
-    member: str | None = None
-    when: datetime | None = None
-    problem: str = ""
+    assignment: str
+    notebook: str
+    others: frozenset[str]
+    students: frozenset[str]
+
+    def owner(self, stem: str) -> str:
+        return owner(stem, self.assignment, self.notebook)
+
+    def lists(self, name: str) -> bool:
+        return safe_name(name).casefold() in self.students
+
+    def is_other(self, file: File) -> bool:
+        """Whether it lies in the folder of another assignment, or is that folder."""
+        return file.parts[0].casefold() in self.others and (len(file.parts) > 1 or not file.plain)
+
+    def is_right(self, file: File) -> bool:
+        return same(file.parts[-1], f"{self.notebook}.ipynb")
 
 
 @dataclass(frozen=True)
 class _Unit:
-    """One thing handed in: a file by itself (flat), a folder, or a zip; files hold their place in it."""
+    """One thing handed in; files hold their place in it.
+
+    flat: files by themselves; packed: a zip. Neither: a folder.
+    platform: its name was written by Moodle or Canvas, so nbgrader's exchange has no part in it.
+    """
 
     student: str
-    files: tuple[_File, ...]
+    files: tuple[File, ...]
     flat: bool = False
     packed: bool = False
+    platform: bool = False
+    problem: str = ""
 
 
-def collect(folder: Path, assignment: str, notebook: str) -> list[Submission]:
+@dataclass(frozen=True)
+class _Taken:
+    """A submission; the notebook's file, None where none is taken; empty: there is no notebook in it."""
+
+    submission: Submission
+    file: File | None = None
+    empty: bool = False
+
+
+def collect(
+    folder: Path,
+    assignment: str,
+    notebook: str,
+    others: Collection[str] = (),
+    students: Collection[str] = (),
+) -> list[Submission]:
     """The submissions in a folder, one for each student, by name.
+
+    others: names of the course's other assignments, whose folders are left aside. students: the class, as
+    safe_name gives the names; empty where it is not known. A line on stderr names the files that are
+    nobody's (README.md, class.txt).
 
     Raises:
         CourseError: no such folder, or nothing in it that was handed in.
     """
     layouts = LAYOUTS.format(assignment=assignment, notebook=notebook)
-    if not folder.is_dir():
-        wrong = (
-            "it is a file; name the folder that it lies in" if folder.exists() else "there is no such folder"
-        )
-        raise CourseError(folder, f"{wrong}; {layouts}")
     try:
-        files = list(_walk(folder, ()))
+        if not folder.is_dir():
+            wrong = "it is a file; name the folder that it lies in"
+            raise CourseError(folder, f"{wrong if folder.exists() else 'there is no such folder'}; {layouts}")
+        files = walk(folder)
     except OSError as error:
         raise CourseError(folder, f"it cannot be read: {error.strerror}") from error
-    units = _units(files, assignment, notebook)
-    found = [taken for unit in units if (taken := _take(unit, assignment, notebook))]
-    if not found:
+    wanted = _Wanted(
+        assignment,
+        notebook,
+        frozenset(name.casefold() for name in others),
+        frozenset(name.casefold() for name in students),
+    )
+    aside = [one for one in files if _no_submission(one, wanted)]
+    if aside:
+        print(f"warning: taken for no student's: {_list(aside)}", file=sys.stderr)
+    units = _units([one for one in files if not _no_submission(one, wanted)], wanted)
+    taken = [one for unit in units if (one := _take(unit, wanted))]
+    if not taken:
         raise CourseError(folder, f"it holds no notebook for {assignment} and no zip; {layouts}")
-    students: dict[str, list[Submission]] = {}
-    for submission in found:  # some disks hold no two folders that differ in capitals only
-        students.setdefault(submission.student.casefold(), []).append(submission)
-    return sorted((_one(several) for several in students.values()), key=lambda one: one.student)
+    by_student: dict[str, list[_Taken]] = {}
+    for one in taken:  # some disks hold no two folders that differ in capitals only
+        by_student.setdefault(one.submission.student.casefold(), []).append(one)
+    return sorted((_one(several) for several in by_student.values()), key=lambda one: one.student)
 
 
 def read(submission: Submission) -> bytes:
@@ -124,17 +180,7 @@ def read(submission: Submission) -> bytes:
     """
     if submission.problem:
         raise Unusable(submission.problem)
-    try:
-        data = _read(submission.path, submission.member)
-    except Unusable:
-        raise
-    except OSError as error:
-        raise Unusable(f"The file cannot be read ({error.strerror or type(error).__name__}).") from error
-    except Exception as error:  # zipfile raises many kinds on damaged data
-        raise Unusable(BROKEN) from error
-    if len(data) > MOST_BYTES:
-        raise Unusable(BIG)
-    return data
+    return content(submission.path, submission.member)
 
 
 def exchange_files(submission: Submission) -> dict[str, str]:
@@ -144,362 +190,277 @@ def exchange_files(submission: Submission) -> dict[str, str]:
     """
     texts = {}
     for name in EXCHANGE if submission.member is None else ():
-        with contextlib.suppress(OSError, UnicodeDecodeError, Unusable):
-            texts[name] = _read(submission.path.with_name(name), None).decode()
+        with contextlib.suppress(UnicodeDecodeError, Unusable):
+            text = content(submission.path.with_name(name), None).decode()
+            if len(text) <= MOST_OF_EXCHANGE:  # a student may have written it
+                texts[name] = text
     return texts
-
-
-def _read(path: Path, member: str | None) -> bytes:
-    """At most MOST_BYTES + 1 bytes of a file, or of a member of a zip."""
-    if member is None:
-        flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-        with open(os.open(path, flags), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unusable(SPECIAL)
-            return file.read(MOST_BYTES + 1)
-    outer, _, inner = member.rpartition("\0")
-    with _archive(path, outer) as archive, archive.open(inner) as file:
-        return file.read(MOST_BYTES + 1)
-
-
-@contextlib.contextmanager
-def _archive(path: Path, inner: str = "") -> Iterator[zipfile.ZipFile]:
-    """A zip, or the zip in it.
-
-    Raises:
-        Unusable: it has too many members. And whatever zipfile raises.
-    """
-    if inner:
-        with _archive(path) as outer, outer.open(inner) as packed:
-            data = packed.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise Unusable(BIG)
-        file: io.BufferedIOBase = io.BytesIO(data)
-    else:
-        file = open(path, "rb")  # noqa: SIM115 - closed below
-    with file:
-        # ZipFile reads the whole list of members before it can say how many there are.
-        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
-        if end and end[5] > MOST_MEMBERS * 400:
-            raise Unusable(CROWDED)
-        with zipfile.ZipFile(file) as archive:
-            if len(archive.infolist()) > MOST_MEMBERS:
-                raise Unusable(CROWDED)
-            yield archive
-
-
-# --- what lies there
-
-
-def _ignored(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def _name(name: str) -> str:
-    """The name without the second ending that some browsers add to a notebook's."""
-    return re.sub(r"(\.ipynb)\.(json|txt)$", r"\1", name, flags=re.IGNORECASE)
-
-
-def _is(name: str, ending: str) -> bool:
-    return name.lower().endswith(ending)
-
-
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[_File]:
-    """Every file below a folder; zips are not opened here."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if _ignored(entry.name):
-            continue
-        parts = (*above, entry.name)
-        origin = "/".join(parts).encode("utf-8", "replace").decode()  # a name may be no text at all
-        file = _File((*above, _name(entry.name)), origin, Path(entry.path))
-        if entry.is_symlink():
-            yield replace(file, problem=LINK)
-        elif entry.is_dir(follow_symlinks=False):
-            if len(parts) > MOST_DEPTH:
-                continue
-            try:
-                yield from list(_walk(Path(entry.path), parts))
-            except OSError:
-                yield replace(file, problem=UNREADABLE)
-        elif not entry.is_file(follow_symlinks=False):
-            yield replace(file, problem=SPECIAL)
-        else:
-            yield _checked(file, entry.stat(follow_symlinks=False))
-
-
-def _checked(file: _File, status: os.stat_result) -> _File:
-    when, problem = None, ""
-    with contextlib.suppress(ValueError, OverflowError, OSError):  # a year that no calendar has
-        when = datetime.fromtimestamp(status.st_mtime, timezone.utc).replace(tzinfo=None)
-    if not os.access(file.path, os.R_OK):
-        problem = UNREADABLE
-    elif status.st_size > MOST_BYTES and _is(file.parts[-1], ".ipynb"):
-        problem = BIG
-    return replace(file, when=when, problem=problem)
-
-
-def _members(file: _File) -> list[_File]:
-    """The files in a zip, in paths inside it, without a folder that wraps them all.
-
-    Raises:
-        Unusable: the zip cannot be opened.
-    """
-    inner = file.member or ""
-    try:
-        with _archive(file.path, inner) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-    except Unusable:
-        raise
-    except Exception as error:  # zipfile raises many kinds on damaged data
-        raise Unusable(BROKEN) from error
-    if sum(info.file_size for info in infos if _is(info.filename, ".zip")) > MOST_INNER:
-        raise Unusable(HEAVY)
-    members = []
-    counts: dict[str, int] = {}
-    for info in infos:
-        counts[info.filename] = counts.get(info.filename, 0) + 1
-        name = _readable(info)
-        raw = re.split(r"[/\\]", name)
-        parts = tuple(part for part in raw if part not in ("", ".", "..")) or ("unnamed",)
-        if any(map(_ignored, parts)):
-            continue
-        parts = (*parts[:-1], _name(parts[-1]))
-        problem = _unsafe(info, raw)
-        if counts[info.filename] > 1:
-            problem = "The zip file holds two files of the same name. Hand in the notebook itself."
-        member = f"{inner}\0{info.filename}" if inner else info.filename
-        origin = f"{file.origin}: {name}"
-        members.append(_File(parts, origin, file.path, member, _date(info), problem))
-    while members and all(len(one.parts) > 1 and one.parts[0] == members[0].parts[0] for one in members):
-        members = [replace(one, parts=one.parts[1:]) for one in members]
-    return members
-
-
-def _readable(info: zipfile.ZipInfo) -> str:
-    """The member's name. macOS writes UTF-8 and does not say so; zipfile then reads code page 437."""
-    if not info.flag_bits & 0x800:
-        with contextlib.suppress(UnicodeError):
-            return info.filename.encode("cp437").decode("utf-8")
-    return info.filename
-
-
-def _unsafe(info: zipfile.ZipInfo, parts: list[str]) -> str:
-    """Why a member is not taken; "" where nothing is wrong with it."""
-    name = info.orig_filename
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        return LINK
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return SPECIAL
-    if name.startswith("/") or "\\" in name or "\0" in name or ".." in parts or re.match("[A-Za-z]:", name):
-        return UNSAFE
-    if info.flag_bits & 1:
-        return LOCKED
-    return BIG if info.file_size > MOST_BYTES and _is(name, ".ipynb") else ""
-
-
-def _date(info: zipfile.ZipInfo) -> datetime | None:
-    """A zip has no time zone; what it says is taken for this machine's time."""
-    try:
-        return datetime(*info.date_time).astimezone(timezone.utc).replace(tzinfo=None)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 # --- who handed it in
 
 
-def _units(files: list[_File], assignment: str, notebook: str, level: int = 0) -> list[_Unit]:
+def _no_submission(file: File, wanted: _Wanted) -> bool:
+    """A file of the class's folder that is plainly not a student's, or the folder of another assignment."""
+    name = file.parts[0]
+    if wanted.lists(stem(name)) or wanted.lists(name):
+        return False
+    alone = len(file.parts) == 1
+    no_answer = alone and file.plain and NO_SUBMISSION.fullmatch(name)
+    return bool(no_answer) or (alone and file.problem == found.HIDDEN) or wanted.is_other(file)
+
+
+def _units(files: Sequence[File], wanted: _Wanted, in_zip: bool = False) -> list[_Unit]:
     """The files below a folder, or in a class's zip, by the thing that was handed in."""
     units: list[_Unit] = []
-    folders: dict[str, list[_File]] = {}  # Moodle may give two for one student, with the same number
+    folders: dict[str, list[File]] = {}
+    loose: dict[str, list[File]] = {}  # by student, what is no notebook
+    nameless: list[File] = []
+    alone = len({one.parts[0] for one in files}) == 1
     for file in files:
-        name = file.parts[0]
-        stem, _, ending = name.rpartition(".")
-        if len(file.parts) > 1:
-            inside = replace(file, parts=file.parts[1:])
-            folder = re.sub(r"(_\d+_assignsubmission)_.*", r"\1", name)
-            folders.setdefault(folder, []).extend(_opened(inside, level))
-        elif _is(name, ".zip") and not file.problem:
-            units += _from_zip(file, assignment, notebook, level)
-        elif file.problem or _is(name, ".ipynb") or _exported(stem):
-            whole = ending.lower() not in ("ipynb", "zip") and not _exported(stem)
-            student = _student(name if whole else stem, assignment, notebook)
-            problem = file.problem or ("" if student else NAMELESS)
-            units.append(_Unit(student or notebook, (replace(file, problem=problem),), flat=True))
-    for name, inside_it in folders.items():
-        units.append(_Unit(re.sub(r"_\d+_assignsubmission$", "", name), tuple(inside_it)))
+        student = _owner(file, wanted)
+        if file.closed and len(file.parts) == 1 and not in_zip and (several := _class(file, wanted, alone)):
+            units += _units(several, wanted, in_zip=True)
+        elif not student:
+            nameless.append(file)
+        elif len(file.parts) > 1:
+            folders.setdefault(_folder(file), []).append(replace(file, parts=file.parts[1:]))
+        elif file.closed:
+            units.append(_packed(student, file))
+        elif file.problem or file.named(".ipynb"):
+            units.append(_Unit(student, (file,), flat=True))
+        else:
+            loose.setdefault(safe_name(student).casefold(), []).append(file)
+    for name, inside in folders.items():
+        student = of_moodle(name)
+        units.append(_Unit(student or name, tuple(inside), platform=bool(student)))
+    units += [_Unit(_owner(several[0], wanted), tuple(several), flat=True) for several in loose.values()]
+    if nameless:
+        problem = NAMELESS.format(_list(nameless))
+        units.append(_Unit(wanted.notebook, tuple(nameless), flat=True, problem=problem))
     return units
 
 
-def _opened(file: _File, level: int) -> list[_File]:
-    """The file itself; a zip in a student's folder is seen as what it holds, in its place."""
-    if not _is(file.parts[-1], ".zip") or file.problem:
-        return [file]
-    if level > 1:
-        return [replace(file, problem=NESTED)]
-    try:
-        members = [replace(one, parts=(*file.parts[:-1], *one.parts)) for one in _members(file)]
-        return _all_opened(members, level + 1) or [replace(file, problem=EMPTY)]
-    except Unusable as error:
-        return [replace(file, problem=str(error))]
+def _owner(file: File, wanted: _Wanted) -> str:
+    """Whose a file of the class is; "" where its name, or its folder's, says only what it is."""
+    name = file.parts[0]
+    if len(file.parts) > 1:
+        return of_moodle(name) or (name if wanted.owner(name) else "")
+    ends = file.plain or file.named(".ipynb") or file.named(".zip")
+    return wanted.owner(stem(name) if ends else name)  # j.smith may be a link to a folder
 
 
-def _all_opened(files: list[_File], level: int) -> list[_File]:
-    """The files of one zip, with what the zips in it hold.
+def _folder(file: File) -> str:
+    """The name of a student's folder; Moodle may give two for one student, with the same number."""
+    head, mark, _ = file.parts[0].partition("_assignsubmission_")
+    return head + mark.rstrip("_")
 
-    Raises:
-        Unusable: more than MOST_MEMBERS in all.
+
+def _packed(student: str, file: File) -> _Unit:
+    """A student's zip. One in a zip, or named by a platform, is certainly no class's."""
+    platform = file.member is not None or bool(exported(stem(file.parts[0])))
+    return _Unit(student, (file,), packed=True, platform=platform)
+
+
+def _class(file: File, wanted: _Wanted, alone: bool) -> list[File]:
+    """The files of a whole class in a zip; none where it is a student's, or cannot be opened.
+
+    See the head of this file for what tells one from the other.
     """
-    opened: list[_File] = []
-    for file in files:
-        opened += _opened(file, level)
-        if len(opened) > MOST_MEMBERS:
-            raise Unusable(CROWDED)
-    return opened
-
-
-def _from_zip(file: _File, assignment: str, notebook: str, level: int) -> list[_Unit]:
-    """One student's zip, or a whole class in one: then its members stand for themselves."""
-    stem = file.parts[0][: -len(".zip")]
-    whose = _student(stem, assignment, notebook)
-    student = whose or stem
-    if level > 1:
-        return [_Unit(student, (replace(file, problem=NESTED),), flat=True)]
+    name = stem(file.parts[0])
+    student = wanted.owner(name)
+    by_name = bool(OF_A_CLASS.fullmatch(name))
+    provable = not student or wanted.students or CLASS_OF_MOODLE.fullmatch(name)
+    if exported(name) or wanted.lists(student) or not (by_name or (alone and provable)):
+        return []
     try:
-        members = _members(file)
-        handed = [one for one in members if _is(one.parts[-1], ".ipynb") or _is(one.parts[-1], ".zip")]
-        own = {one.parts[0] for one in members} & {assignment, f"{notebook}.ipynb"}
-        if not whose or (len(handed) > 1 and not own):
-            return _units(members, assignment, notebook, level + 1)
-        inside = _all_opened(members, level + 1)
-    except Unusable as error:
-        return [_Unit(student, (replace(file, problem=str(error)),), flat=True)]
-    if not inside:
-        return [_Unit(student, (replace(file, problem=EMPTY),), flat=True)]
-    return [_Unit(student, tuple(inside), packed=True)]
+        inside = members(file, found.MOST_OF_A_CLASS)
+    except Unusable:
+        return []
+    inside = [one for one in _without_wrapper(inside, name, wanted) if not _no_submission(one, wanted)]
+    if by_name or not student:
+        return inside
+    owners = {_owner(one, wanted) for one in inside}
+    listed = all(map(wanted.lists, owners))
+    exports = all(of_moodle(one.parts[0]) or exported(one.parts[0]) for one in inside)
+    export = CLASS_OF_MOODLE.fullmatch(name) and exports
+    return inside if len(owners) > 1 and (listed or export) else []
 
 
-def _exported(stem: str) -> str:
-    """Whose it is by Moodle's or Canvas's way to name what it exports; "" for other names."""
-    moodle = re.match(r"(.+?)_\d+_assignsubmission_", stem)
-    canvas = re.match(r"(.+?)_(?:LATE_)?\d+_\d+_.", stem)
-    match = moodle or canvas
-    return match[1] if match else ""
-
-
-def _student(stem: str, assignment: str, notebook: str) -> str:
-    """Whose it is by the file's name; "" where that names only the assignment."""
-    if student := _exported(stem):
-        return student
-    stem = re.sub(r"( ?\(\d+\)|-Copy\d*)+$", "", stem.strip())
-    for name in (assignment, notebook):
-        if stem.casefold() == name.casefold():
-            return ""
-        quoted = re.escape(name)
-        match = re.fullmatch(rf"(.+?)[-_ .]+{quoted}|{quoted}[-_ .]+(.+)", stem, re.IGNORECASE)
-        if match:
-            return match[1] or match[2]
-    return stem
-
-
-def safe_name(name: str) -> str:
-    """The name as a folder and in nbgrader's patterns: letters, digits and .-_@+ only."""
-    name = unicodedata.normalize("NFC", name)
-    kept = "".join(
-        char if char in ".-_@+" or unicodedata.category(char)[0] in "LM" or char.isdecimal() else " "
-        for char in name.strip()
-    )
-    kept = re.sub(r" +", "_", kept).lstrip(".-")[:MOST_NAME]
-    while len(kept.encode()) > 200:  # a folder's name has 255 bytes at most
-        kept = kept[:-1]
-    return kept.rstrip(".") or "_"
+def _without_wrapper(files: list[File], name: str, wanted: _Wanted) -> list[File]:
+    """A class's files without a folder around them all, unless that may be the only student's."""
+    while files and all(len(one.parts) > 1 and one.parts[0] == files[0].parts[0] for one in files):
+        wrapper = files[0].parts[0]
+        inner = [replace(one, parts=one.parts[1:]) for one in files]
+        of_nobody = same(wrapper, name) or OF_A_CLASS.fullmatch(wrapper) or not wanted.owner(wrapper)
+        listed = all(wanted.lists(_owner(one, wanted)) for one in inner)
+        if of_moodle(wrapper) or wanted.lists(wrapper) or not (of_nobody or listed):
+            break
+        files = inner
+    return files
 
 
 # --- which file of it
 
 
-def _take(unit: _Unit, assignment: str, notebook: str) -> Submission | None:
+def _take(unit: _Unit, wanted: _Wanted) -> _Taken | None:
     """The notebook of a unit, or what is wrong with it; None where nothing was handed in."""
-    files = list(unit.files)
     if unit.flat:
-        one = files[0]
-        missing = "" if _is(one.parts[-1], ".ipynb") else _no_notebook(files)
-        return _submission(unit, one, one.when, one.problem or missing)
-    own = [replace(one, parts=one.parts[1:]) for one in files if one.parts[0] == assignment and one.parts[1:]]
-    scope = own or [one for one in files if one.parts == (assignment,)] or _loose(files)
-    stamps = [one for one in scope if one.parts == ("timestamp.txt",)]
-    scope = [one for one in scope if one not in stamps]
-    if not scope and unit.packed:
-        return _submission(unit, files[0], None, f"The zip file holds nothing for {assignment}.")
+        one = unit.files[0]
+        if unit.problem or one.problem:
+            return _refused(unit, one, unit.problem or one.problem)
+        return _taken(unit, one) if one.named(".ipynb") else _without(unit, unit.files)
+    files = _opened(unit, wanted)
+    own = _own(files, wanted)
+    scope = own or [one for one in files if not wanted.is_other(one)]
     if not scope:
-        return None
-    books = [one for one in scope if _is(one.parts[-1], ".ipynb")]
-    direct = [one for one in books if len(one.parts) == 1]
-    named = [one for one in direct if one.parts[-1] == f"{notebook}.ipynb"]
-    choice = named or direct or books
-    when = _stamp(stamps[0]) if stamps else None
-    faulty = [one for one in scope if one.problem and (one in choice or one.problem != BIG)]
-    if faulty:
-        return _submission(unit, faulty[0], when, faulty[0].problem)
+        return _astray(unit, files, wanted)
+    choice = _choice(scope, wanted)
+    if faulty := _faulty(scope, choice):
+        return _refused(unit, faulty, faulty.problem + _hint(unit, faulty.problem))
     if not choice:
-        return _submission(unit, scope[0], when, _no_notebook(scope))
-    if not _same([_submission(unit, one, None) for one in choice]):
-        problem = (
-            f"There are several notebooks: {_list(choice)}. Hand in one, with the name {notebook}.ipynb."
-        )
-        return _submission(unit, choice[0], when, problem)
-    return _submission(unit, choice[0], when if own else when or choice[0].when)
+        return _without(unit, scope)
+    if not _equal(choice):
+        problem = f"There are several notebooks: {_list(choice)}. "
+        problem += f"Hand in one, with the name {wanted.notebook}.ipynb."
+        return _refused(unit, choice[0], problem + _hint(unit))
+    when, word = _time(unit, own, choice[0], wanted)
+    return _taken(unit, replace(choice[0], when=when, word=word))
 
 
-def _loose(files: list[_File]) -> list[_File]:
-    """What lies in a student's folder itself; if no notebook does, what lies deeper.
+def _opened(unit: _Unit, wanted: _Wanted) -> list[File]:
+    """The files with what zips hold. Those of other assignments stay closed: they are not looked at."""
+    others = [one for one in unit.files if wanted.is_other(one)]
+    return [*opened(one for one in unit.files if not wanted.is_other(one)), *others]
 
-    Folders named as other assignments are (02_tokenization) are left aside.
+
+def _own(files: Sequence[File], wanted: _Wanted) -> list[File]:
+    """What lies in the assignment's folder, whatever its capitals; or that folder, where it is a problem."""
+    own = [one for one in files if same(one.parts[0], wanted.assignment)]
+    own = [one for one in own if len(one.parts) > 1 or not one.plain]
+    own = [replace(one, parts=one.parts[1:] or one.parts) for one in own]
+    return own if any(one.problem != found.HIDDEN for one in own) else []
+
+
+def _choice(scope: Sequence[File], wanted: _Wanted) -> list[File]:
+    """The notebooks that may be meant: the one of the right name at the top, else all that could be."""
+    books = [one for one in scope if one.named(".ipynb")]
+    top = [one for one in books if len(one.parts) == 1]
+    right = [one for one in books if wanted.is_right(one)]
+    return [one for one in top if wanted.is_right(one)] or [*top, *right] or books
+
+
+def _faulty(scope: Sequence[File], choice: Sequence[File]) -> File | None:
+    """A file with a problem that leaves open which notebook is meant.
+
+    Beside a good notebook, a zip, a folder or a link may hide another one.
     """
-    direct = [one for one in files if len(one.parts) == 1]
-    if any(_is(one.parts[0], ".ipynb") or one.problem for one in direct):
-        return direct
-    return [one for one in files if len(one.parts) == 1 or not re.match(r"\d+_", one.parts[0])]
+    chosen = set(map(id, choice))
+    for one in scope:
+        if not one.problem or one.problem == found.HIDDEN:
+            continue
+        hides = (one.named(".zip") or not one.plain) and one.problem not in (found.BIG, found.DEEP)
+        if not choice or id(one) in chosen or hides:
+            return one
+    return None
 
 
-def _submission(unit: _Unit, file: _File, when: datetime | None, problem: str = "") -> Submission:
-    return Submission(safe_name(unit.student), file.origin, file.path, file.member, when, problem)
+def _astray(unit: _Unit, files: Sequence[File], wanted: _Wanted) -> _Taken | None:
+    """All that a student has lies in the folders of other assignments, and is theirs; or is it?"""
+    for one in files:
+        if wanted.is_right(one):
+            folder = shown(one.parts[0])
+            return _refused(
+                unit, one, f"{_list([one])} lies in {folder}. Hand it in for {wanted.assignment}."
+            )
+    if unit.packed:
+        problem = f"The zip file holds nothing for {wanted.assignment}, only {_list(files)}."
+        return _refused(unit, files[0], problem)
+    return None
 
 
-def _no_notebook(files: list[_File]) -> str:
-    return f"There is no notebook (.ipynb), only {_list(files)}. Hand in the notebook."
+def _time(unit: _Unit, own: Sequence[File], file: File, wanted: _Wanted) -> tuple[datetime | None, bool]:
+    """When it was handed in, and whether that is only the student's word.
+
+    nbgrader's exchange lays its timestamp on the disk, in STUDENT/ASSIGNMENT/; anywhere else a student
+    can write one. It also copies the files' own dates, which are the student's.
+    """
+    if unit.packed or unit.platform or not own:
+        return file.when, file.word
+    stamps = [one for one in own if one.parts == ("timestamp.txt",) and not one.problem]
+    collected = [one for one in stamps if one.member is None and one.path.parent.name == wanted.assignment]
+    for stamp, word in [*((one, False) for one in collected), *((one, True) for one in stamps)]:
+        if stamp.size <= MOST_OF_EXCHANGE and (time := _stamp(stamp)):
+            return time, word
+    return file.when, True
 
 
-def _list(files: list[_File]) -> str:
-    names = ["/".join(one.parts) for one in files]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _stamp(file: _File) -> datetime | None:
+def _stamp(file: File) -> datetime | None:
     """What nbgrader wrote into timestamp.txt; None where that is no time."""
     try:
-        return parse_utc(_read(file.path, file.member)[:100].decode().strip())
+        return parse_utc(content(file.path, file.member)[:100].decode().strip())
     except Exception:  # a date parser's, zipfile's and the disk's errors all mean: no time is known
         return None
 
 
-def _one(several: list[Submission]) -> Submission:
+def _taken(unit: _Unit, file: File) -> _Taken:
+    submission = Submission(
+        safe_name(unit.student), file.origin, file.path, file.member, file.when, word=file.word
+    )
+    return _Taken(submission, file)
+
+
+def _refused(unit: _Unit, file: File, problem: str) -> _Taken:
+    return _Taken(replace(_taken(unit, file).submission, problem=problem))
+
+
+def _without(unit: _Unit, files: Sequence[File]) -> _Taken:
+    problem = f"There is no notebook (.ipynb), only {_list(files)}. Hand in the notebook."
+    return replace(_refused(unit, files[0], problem), empty=True)
+
+
+def _hint(unit: _Unit, problem: str = found.HEAVY) -> str:
+    """For whoever grades, where the problem may be that a zip is taken for one student's."""
+    hint = unit.packed and not unit.platform and problem in (found.HEAVY, found.CROWDED)
+    return OF_CLASS if hint else ""
+
+
+def _list(files: Sequence[File]) -> str:
+    """The first names; from more than one zip, with the zips."""
+    names = {"/".join(one.parts): one.origin for one in files[:3]}
+    shorter = len(names) == len(files[:3])
+    told = [shown(name, 80) for name in names] if shorter else [one.origin for one in files[:3]]
+    return ", ".join(told) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+
+
+def _one(several: list[_Taken]) -> Submission:
     """The submission of a student; if there are different ones, none is chosen."""
-    first = several[0]
-    if _same(several):
+    several = [one for one in several if not one.empty] or several[:1]
+    first = several[0].submission
+    books = [one.file for one in several if one.file]
+    if len(several) == 1 or (len(books) == len(several) and _equal(books)):
         return first
-    origins = " and ".join(one.origin for one in several)
+    origins = " and ".join(one.submission.origin for one in several[:MOST_CHOICES])
+    more = len(several) - MOST_CHOICES
+    origins += f" and {more} more" if more > 0 else ""
     problem = f"There is more than one submission for this student: {origins}. Only one can be graded: "
     return replace(first, problem=problem + "say which one counts.")
 
 
-def _same(several: list[Submission]) -> bool:
-    """Whether all hold the same bytes; what cannot be read is not the same as anything else."""
-    if len(several) == 1:
+def _equal(files: Sequence[File]) -> bool:
+    """Whether all hold the same bytes; what cannot be read is not the same as anything else.
+
+    A few are compared at most, and only where sizes and checksums do not tell them apart.
+    """
+    if len(files) == 1:
         return True
+    sums = {one.crc for one in files} - {None}
+    if len(files) > MOST_CHOICES or len({one.size for one in files}) > 1 or len(sums) > 1:
+        return False
+    if sum(one.size for one in files) > MOST_COMPARED:
+        return False
     try:
-        data = read(several[0])
-        return all(read(one) == data for one in several[1:])
+        data = content(files[0].path, files[0].member)
+        return all(content(one.path, one.member) == data for one in files[1:])
     except Unusable:
         return False

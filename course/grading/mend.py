@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import json
 import re
 import warnings
@@ -22,8 +23,11 @@ from nbformat.converter import convert
 from ..sources import free_id
 from .marks import grade_id, is_test
 
-MOST_CELLS = 2_000
-MOST_SOURCE = 1_000_000
+MOST_CELLS = 500  # an assignment has about 30
+MOST_SOURCE = 500_000  # characters of a cell
+MOST_SOURCES = 1_000_000  # of all cells
+MOST_LINES = 20_000  # of all cells
+MOST_NOTES = 40
 DOWNLOAD = (
     "In JupyterLab choose File, Download; in Colab File, Download, Download .ipynb. Then hand that file in."
 )
@@ -138,7 +142,7 @@ def mend(
         _look_at_order(cells, plan)
         notebook = _build(cells, plan, release)
         nbformat.validate(notebook)
-        return Mended(notebook, plan.notes, plan.doubts)
+        return Mended(notebook, _short(plan.notes), _short(plan.doubts))
     except Unusable:
         raise
     except Exception as error:  # whatever the bytes are, one file must not stop a class
@@ -147,6 +151,11 @@ def mend(
             "Open it in Jupyter: if it opens, save it and hand it in again; if not, begin with a fresh copy. "
             + DOWNLOAD
         ) from error
+
+
+def _short(sentences: list[str]) -> list[str]:
+    more = len(sentences) - MOST_NOTES
+    return [*sentences[:MOST_NOTES], f"And {more:,} more of this kind."] if more > 0 else sentences
 
 
 # --- bytes -> JSON
@@ -272,7 +281,17 @@ def _cells(raw: dict[str, Any], plan: _Plan) -> list[_Cell]:
             f"The notebook has {len(raw['cells']):,} cells; more than {MOST_CELLS:,} are not graded. "
             "Delete those that you do not need and hand it in again."
         )
-    return [_cell(cell, number, plan) for number, cell in enumerate(raw["cells"], 1)]
+    cells = [_cell(cell, number, plan) for number, cell in enumerate(raw["cells"], 1)]
+    for what, count, most in (
+        ("characters", sum(len(cell.text) for cell in cells), MOST_SOURCES),
+        ("lines", sum(cell.text.count("\n") + 1 for cell in cells), MOST_LINES),
+    ):
+        if count > most:
+            raise Unusable(
+                f"The cells of the notebook hold {count:,} {what}; more than {most:,} are not graded. "
+                "Delete what the assignment does not need and hand the notebook in again."
+            )
+    return cells
 
 
 def _cell(raw: Any, number: int, plan: _Plan) -> _Cell:
@@ -349,6 +368,7 @@ def _title(cells: list[NotebookNode], name: str) -> str:
     return " and ".join(sorted(_functions(cells[index].source))) or name
 
 
+@functools.lru_cache(maxsize=2 * MOST_CELLS)
 def _functions(text: str) -> set[str]:
     """The functions and classes that a cell defines, also where it has a slip of syntax or a magic."""
     try:
@@ -361,6 +381,7 @@ def _functions(text: str) -> set[str]:
     return {node.name for node in body if isinstance(node, kinds)}
 
 
+@functools.lru_cache(maxsize=2 * MOST_CELLS)
 def _plain(text: str) -> str:
     """A text without what no one sees: blanks at the ends of lines, empty lines at the end."""
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")

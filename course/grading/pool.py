@@ -1,120 +1,155 @@
-"""Where submissions are executed: on this machine, or on the workers of a Dask cluster."""
+"""Submissions side by side, on this machine or on a cluster (cluster.py); none waits long for another."""
 
 from __future__ import annotations
 
 import contextlib
+import statistics
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import sandbox
 from .checker import Job, Result
-from .execute import NotMarked, execute
-from .warm import Warm, WarmEnded
+from .execute import NotMarked, PutOff, Watch, execute
+from .warm import Warm
 
-Key = TypeVar("Key")
-PATIENCE = 20.0  # seconds that a Dask scheduler gets to answer
+if TYPE_CHECKING:
+    from .cluster import OnDask  # it needs this file
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+FIRST_SECONDS = 8.0  # how long an execution may hold others up, while nobody knows how long they take
+LONG_SECONDS = 2.0  # and later, if it is
+LONG = 4.0  # times as long as half of the others
 
 
 class Here:
     """On this machine: `jobs` submissions at a time."""
 
+    puts_off = True
+
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
-        self._threads = ThreadPoolExecutor(jobs)
-        self._stop = threading.Event()
 
     def __enter__(self) -> Here:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._stop.set()  # after an error or Ctrl-C nobody wants what is still under way
-        self._threads.shutdown(cancel_futures=True)
         close_warm()
 
-    def submit(self, job: Job) -> Future[Result]:
-        return self._threads.submit(execute_here, job, self._stop)
-
-    def results(self, futures: Iterable[Any]) -> set[Any]:
-        """Those that are done, waiting for one at least."""
-        return wait(futures, return_when=FIRST_COMPLETED).done
+    def run(self, job: Job, watch: Watch) -> Result:
+        return execute_here(job, watch)
 
 
-class OnDask:
-    """On the workers of a Dask cluster, each in its own sandbox; a lost worker's jobs go to another.
+def each(
+    place: Here | OnDask,
+    items: Iterable[Item],
+    work: Callable[[Item, Watch], Outcome],
+    doubtful: Callable[[Outcome | NotMarked], bool],
+) -> Generator[tuple[Item, Outcome | NotMarked], None, None]:
+    """(item, what its work gave) for each item, as they are done.
 
-    Raises:
-        NotReady: no such scheduler, no worker, or a worker that lacks the sandbox.
+    Three rounds. In the first, whoever takes much longer than others is put off, so that a loop without an
+    end holds nobody up. In the second those have all the time that the limits give. In the third, what is
+    doubtful (time ran out on a crowded machine, say) is done again, one at a time.
     """
+    pace, late, again = _Pace(place.puts_off), [], []
+    with _Stop() as stop:
+        for item, outcome in _side_by_side(place.jobs, items, work, pace, stop):
+            if isinstance(outcome, PutOff):
+                late.append(item)
+            elif doubtful(outcome):
+                again.append(item)
+            else:
+                yield item, outcome
+        for item, outcome in _side_by_side(place.jobs, late, work, _Pace(False), stop):
+            if doubtful(outcome):
+                again.append(item)
+            else:
+                yield item, outcome
+        yield from _side_by_side(1, again, work, _Pace(False), stop)
 
-    def __init__(self, address: str, sandboxed: bool) -> None:
-        try:
-            import distributed
-        except ImportError as error:
-            raise NotReady("--dask needs a package: pip install distributed") from error
-        self._distributed = distributed
-        try:
-            self._client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-            self._client.wait_for_workers(1, timeout=PATIENCE)
-        except Exception as error:  # an address that is none gives errors of many kinds
-            raise NotReady(f"no Dask scheduler with a worker answers at {address}: {error}") from error
-        told = self._client.run(sandbox.missing) if sandboxed else {}
-        for worker, why in told.items():
-            if why:
-                self._client.close()
-                raise NotReady(f"the worker {worker} has no sandbox: {why}")
-        self.jobs = sum(self._client.nthreads().values())
 
-    def __enter__(self) -> OnDask:
+class _Stop(threading.Event):
+    """Set at the end of the block: after an error or Ctrl-C nobody wants what is still under way."""
+
+    def __enter__(self) -> _Stop:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with contextlib.suppress(Exception):
-            self._client.run(close_warm)
-        self._client.close()
-
-    def submit(self, job: Job) -> Any:
-        # Not pure: two students may hand in the same notebook, and each is marked.
-        return self._client.submit(execute_here, job, pure=False)
-
-    def results(self, futures: Iterable[Any]) -> set[Any]:
-        with self._client.as_current():
-            return self._distributed.wait(list(futures), return_when="FIRST_COMPLETED").done
+        self.set()
 
 
-class NotReady(Exception):
-    """The place to execute in is not there; the text says what to do."""
+class _Pace:
+    """How long executions take, and which one takes much longer."""
+
+    def __init__(self, puts_off: bool) -> None:
+        self._seconds: list[float] = []
+        self._puts_off = puts_off
+        self.more = True  # others wait
+
+    def add(self, seconds: float) -> None:
+        self._seconds.append(seconds)
+
+    def too_slow(self, seconds: float) -> bool:
+        if not (self._puts_off and self.more):
+            return False
+        if len(self._seconds) < 4:
+            return seconds > FIRST_SECONDS
+        return seconds > max(LONG_SECONDS, LONG * statistics.median(self._seconds))
 
 
-def each(pool: Here | OnDask, jobs: Iterable[tuple[Key, Job]]) -> Iterator[tuple[Key, Result | NotMarked]]:
-    """(key, result) for each (key, job), as they are done; a few are under way at a time.
+def _side_by_side(
+    jobs: int,
+    items: Iterable[Item],
+    work: Callable[[Item, Watch], Outcome],
+    pace: _Pace,
+    stop: threading.Event,
+) -> Iterator[tuple[Item, Any]]:
+    """(item, its outcome, or the exception NotMarked or PutOff), as they are done."""
 
-    Raises:
-        SandboxError: there is no sandbox where a job was run.
-    """
-    waiting: dict[Any, Key] = {}
-    coming = iter(jobs)
-    while True:
-        # A few more than can run, so that nobody waits; not all, so that a large class fits into memory.
-        while len(waiting) < 2 * pool.jobs + 2 and (new := next(coming, None)) is not None:
-            waiting[pool.submit(new[1])] = new[0]
-        if not waiting:
-            return
-        for future in pool.results(waiting):
-            key = waiting.pop(future)
-            yield key, _outcome(future)
+    def do(item: Item) -> Any:
+        start = time.monotonic()
 
+        def watch() -> None:
+            if stop.is_set():
+                raise NotMarked("it was stopped from outside")
+            if pace.too_slow(time.monotonic() - start):
+                raise PutOff
 
-def _outcome(future: Any) -> Result | NotMarked:
+        try:
+            outcome = work(item, watch)
+        except (NotMarked, PutOff) as error:
+            return error
+        except Exception as error:  # whatever befalls one of them: the others go on
+            why = f"it could not be executed ({type(error).__name__}: {str(error)[:300]})"
+            return NotMarked(why, again=True)
+        pace.add(time.monotonic() - start)
+        return outcome
+
+    waiting: dict[Any, Item] = {}
+    coming = iter(items)
+    threads = ThreadPoolExecutor(jobs)
     try:
-        return future.result()
-    except NotMarked as error:
-        return error
-    except sandbox.SandboxError:
+        while True:
+            # A few more than can run, so that nobody waits; not all, so that a large class fits into memory.
+            while len(waiting) < 2 * jobs + 2 and pace.more:
+                try:
+                    item = next(coming)
+                except StopIteration:
+                    pace.more = False
+                else:
+                    waiting[threads.submit(do, item)] = item
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(future), future.result()
+    except BaseException:
+        stop.set()
         raise
-    except Exception as error:  # Dask's KilledWorker and what else may befall one job: the others go on
-        return NotMarked(f"it could not be executed ({type(error).__name__}: {str(error)[:300]})")
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 # --- One warm process for each process that executes ---------------------------------------------
@@ -123,29 +158,22 @@ _lock = threading.Lock()
 _warm: Warm | None = None
 
 
-def execute_here(job: Job, stop: threading.Event | None = None) -> Result:
-    """Run a job with this process's warm process, which is started when first needed, or again."""
-    warm = _get_warm()
-    try:
-        return execute(warm, job, stop)
-    except WarmEnded:
-        _forget(warm)
-        return execute(_get_warm(), job, stop)
+def execute_here(job: Job, watch: Watch = lambda: None) -> Result:
+    """Run a job with this process's warm process, which is started when first needed."""
+    return execute(get_warm(), job, watch)
 
 
-def _get_warm() -> Warm:
+def get_warm() -> Warm:
+    """This process's warm process; another one where it has ended."""
     global _warm
     with _lock:
+        if _warm is not None and not _warm.lives():
+            with contextlib.suppress(OSError):
+                _warm.__exit__(None, None, None)
+            _warm = None
         if _warm is None:
             _warm = Warm()
         return _warm
-
-
-def _forget(warm: Warm) -> None:
-    global _warm
-    with _lock:
-        if _warm is warm:
-            _warm = None
 
 
 def close_warm() -> None:

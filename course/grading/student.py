@@ -20,8 +20,10 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from .wire import MOST_ERROR, MOST_TEXT, Capped, Opaque, Peer, printable
+from .packing import Opaque
+from .wire import MOST_ERROR, MOST_TEXT, Capped, Peer, printable
 
+PACKAGES = "The grader lacks this package: write the answer with Python, torch and NumPy alone."
 MOST_OUTPUTS = 50
 MOST_LINES = 100  # of a traceback
 MOST_VALUE = 1_000_000  # bytes of a value that tests ask for by its name
@@ -74,6 +76,8 @@ class _Shell(InteractiveShell):
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         name, text = getattr(etype, "__name__", str(etype)), printable(evalue)
         lines = [str(line)[:MOST_ERROR] for line in list(stb)[-MOST_LINES:]]
+        if isinstance(evalue, ModuleNotFoundError):
+            text, lines = f"{text}. {PACKAGES}", [*lines, PACKAGES]
         self.error = {"output_type": "error", "ename": name, "evalue": text[:MOST_ERROR], "traceback": lines}
 
     def system(self, cmd: str) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 GRADED, PERSON, FAILED, NOTHING = "graded", "needs a person", "failed", "nothing handed in"
 NARROW = 14  # columns of the terminal that a task's name gets
+MOST_SHOWN = 2_000  # characters of one text on a terminal
+MOST_CELL = 15_000  # characters of a cell in the CSV; Excel takes 32,767, and some may come to be two
+JOINERS = "\u200c\u200d"  # in Persian names, and in emoji: nobody sees them, but they belong there
+# A spreadsheet takes for a formula what begins with one of these signs. It also begins anew after each of
+# these separators, if it is told to split there (in half of Europe at `;`), whatever quotes stand around.
+FORMULA = re.compile("(^|[;,|])([\\s\"'" + JOINERS + "]*)([-=+@＝＋－＠﹦﹢﹣﹫])")
 
 
 @dataclass(frozen=True)
@@ -27,35 +32,67 @@ class Row:
 
 
 def as_csv(rows: Sequence[Row], tasks: Mapping[str, float]) -> str:
-    """tasks: {name: most points}, a column each."""
-    text = io.StringIO()
-    out = csv.writer(text, lineterminator="\n")
+    """tasks: {name: most points}, a column each. Every text is quoted; points are not, None is nothing."""
     heads = [f"{name} ({most:g})" for name, most in tasks.items()]
-    out.writerow(
-        ["student", "status", "reason", f"total ({sum(tasks.values()):g})", *heads, "late", "mended", "file"]
-    )
+    total = f"total ({sum(tasks.values()):g})"
+    lines: list[list[str | float | None]] = [
+        ["student", "status", "reason", total, *heads, "late", "mended", "file"]
+    ]
     for row in rows:
-        texts = [row.student, row.status, row.reason, row.late, " ".join(row.mended), row.file]
-        student, status, reason, *rest = map(_harmless, texts)
-        out.writerow([student, status, reason, *_numbers(row, tasks), *rest])
-    return text.getvalue()
+        points = _points(row, tasks)
+        lines.append([row.student, row.status, row.reason, *points, row.late, " ".join(row.mended), row.file])
+    return "".join(",".join(map(_csv_cell, line)) + "\n" for line in lines)
 
 
-def _harmless(text: str) -> str:
-    """A spreadsheet takes a text that begins like this for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _csv_cell(value: str | float | None) -> str:
+    if isinstance(value, str):
+        return '"' + for_spreadsheet(value).replace('"', '""') + '"' if value else ""
+    return _number(value)
 
 
-def _numbers(row: Row, tasks: Iterable[str]) -> list[str]:
+def for_spreadsheet(text: str) -> str:
+    """As for_terminal, and no spreadsheet takes it, or a part between separators, for a formula.
+
+    Such a part gets an apostrophe before its sign, as one types it oneself: `-1; =2` becomes `'-1; '=2`.
+    """
+    return FORMULA.sub(r"\1\2'\3", for_terminal(text, MOST_CELL))
+
+
+def for_terminal(text: str, most: int = MOST_SHOWN) -> str:
+    """The text on one line, whatever is in it, cut after `most` characters.
+
+    Characters that command a terminal or are not seen are written out: a new line as \\n, an escape as
+    \\x1b, one that turns the direction of writing as \\u202e, half a character as \\udc80.
+    """
+    line = "".join(char if _is_shown(char) else _written_out(char) for char in text[: most + 1])
+    return line if len(line) <= most else f"{line[:most]}… (cut: it has {len(text):,} characters)"
+
+
+def _is_shown(char: str) -> bool:
+    kind = unicodedata.category(char)
+    return kind not in ("Cc", "Cf", "Cs", "Zl", "Zp") or char in JOINERS
+
+
+def _written_out(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def _points(row: Row, tasks: Iterable[str]) -> list[float | None]:
     """The total, then the points of each task."""
-    values = [row.total, *((row.points or {}).get(name) for name in tasks)]
-    return ["" if value is None else f"{value:g}" for value in values]
+    return [row.total, *((row.points or {}).get(name) for name in tasks)]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def as_text(rows: Sequence[Row], tasks: Mapping[str, float], width: int = 100) -> str:
     """The table as a terminal shows it: the reasons stand below, where there is room for them."""
     late = ["late"] if any(row.late for row in rows) else []
-    lines = [[row.student, row.status, *_numbers(row, tasks), *([row.late] if late else [])] for row in rows]
+    lines = [
+        [row.student, row.status, *map(_number, _points(row, tasks)), *([row.late] if late else [])]
+        for row in rows
+    ]
 
     def headed(names: Iterable[str]) -> list[list[str]]:
         return [["student", "status", f"of {sum(tasks.values()):g}", *names, *late], *lines]
@@ -63,14 +100,17 @@ def as_text(rows: Sequence[Row], tasks: Mapping[str, float], width: int = 100) -
     text = _aligned(headed(name[:NARROW] for name in tasks))
     if _width(text.splitlines()[1]) > width:  # tasks by number, named below
         text = _aligned(headed(str(at) for at in range(1, len(tasks) + 1)))
-        text += "\n\ntasks: " + ", ".join(f"{at} {name}" for at, name in enumerate(tasks, 1))
+        text += "\n\n" + for_terminal(
+            "tasks: " + ", ".join(f"{at} {name}" for at, name in enumerate(tasks, 1))
+        )
     told = [f"{row.student}: {row.status}: {row.reason}" for row in rows if row.reason]
     told += [f"{row.student}: mended: {_first(row.mended)}" for row in rows if row.mended]
-    return text + ("\n\n" + "\n".join(told) if told else "")
+    return text + ("\n\n" + "\n".join(map(for_terminal, told)) if told else "")
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
     """Columns under their heads, the first line, and a rule between."""
+    lines = [[for_terminal(cell) for cell in line] for line in lines]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     head, *body = lines
     return "\n".join(

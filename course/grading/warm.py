@@ -25,14 +25,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import ROOT
-from . import sandbox
+from . import checker, sandbox
+from .copies import ask
 from .sandbox import Limits
 
 CHECKER_MEMORY = 2 << 30  # bytes
-
-
-class WarmEnded(Exception):
-    """The warm process is gone; a new one has to be started."""
 
 
 class Warm:
@@ -72,62 +69,31 @@ class Warm:
         self._mine.close()  # it ends when nobody can ask any more
         self._process.wait()
 
-    def checker(self) -> tuple[sandbox.Process, Connection]:
-        """A copy that runs checker.main: its process, and a connection to it."""
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+    def copy(self, role: str) -> tuple[sandbox.Process, Connection]:
+        """A copy that runs checker.main ("checker") or clerk.main ("clerk"), and a connection to it.
+
+        Raises:
+            OSError: there is no room for it. WarmEnded: there is nothing to copy.
+        """
         mine, theirs = socket.socketpair()
-        with theirs, self._lock:
-            pid = ask(self._mine, {"role": "checker"}, theirs)
+        try:
+            with theirs, self._lock:
+                pid = ask(self._mine, {"role": role}, theirs)
+        except BaseException:
+            mine.close()
+            raise
         return sandbox.Process(pid), Connection(mine.detach())
 
 
 def _path() -> str:
-    """Where programs are; with bubblewrap's folder, which may be another one."""
+    """Where programs are; first bubblewrap's folder, so that it is the one that was tried before."""
     found = [os.path.dirname(shutil.which("bwrap") or "")]
     return os.pathsep.join(
-        folder for folder in dict.fromkeys([*os.defpath.split(os.pathsep), *found]) if folder
+        folder for folder in dict.fromkeys([*found, *os.defpath.split(os.pathsep)]) if folder
     )
-
-
-def ask(control: socket.socket, request: dict[str, Any], channel: socket.socket) -> int:
-    """Ask for a copy that talks through `channel`; its process number."""
-    try:
-        socket.send_fds(control, [json.dumps(request).encode()], [channel.fileno()])
-        answer = control.recv(1 << 12)
-    except ConnectionError:
-        answer = b""
-    if not answer:
-        raise WarmEnded("the warm process has ended")
-    told = json.loads(answer)
-    if "error" in told:
-        raise OSError(told["error"])
-    return int(told["pid"])
-
-
-def start_student(
-    control: socket.socket, place: sandbox.Sandbox | sandbox.NoSandbox
-) -> tuple[int, socket.socket]:
-    """A copy that runs a student's cells in that place: its process number, and a socket to it.
-
-    Raises:
-        SandboxError: it cannot get in.
-    """
-    mine, theirs = socket.socketpair()
-    request = {"role": "student", "pid": place.pid, "limits": place.limits.__dict__}
-    if isinstance(place, sandbox.NoSandbox):
-        request["folder"] = place.folder
-    try:
-        with theirs:
-            ask(control, request, theirs)
-    except (OSError, WarmEnded) as error:
-        raise sandbox.SandboxError(f"no process can be started: {error}") from error
-    mine.settimeout(30)
-    with contextlib.suppress(OSError):
-        said = mine.recv(16)  # its number, or why there is none; nothing of the student's has run yet
-        if said.strip().isdigit():
-            mine.settimeout(None)
-            return int(said), mine
-        raise sandbox.SandboxError((said + mine.recv(1 << 12)).decode(errors="replace") or "it ended at once")
-    raise sandbox.SandboxError("it does not start")
 
 
 # --- In the warm process ------------------------------------------------------------------------
@@ -138,13 +104,14 @@ def main(control: socket.socket) -> None:
     import torch
     import torch.fx.experimental.symbolic_shapes  # the first backward() would load it, for half a second
 
-    from . import checker, student
+    from . import clerk, student  # whoever only asks for copies needs neither nbconvert nor IPython
 
     os.chdir("/")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the one who asks
     torch.set_num_threads(1)  # a copy of a process with more threads would lack them
     torch.ones(2, 2).softmax(-1) @ torch.ones(2, 2)
     shell = student.make_shell()
+    clerk.page.prepare()
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries its children
@@ -166,7 +133,7 @@ def main(control: socket.socket) -> None:
                     asking.send(json.dumps({"error": str(error)}).encode())
                     continue
                 if pid == 0:
-                    _become(request, received, new, shell, checker, student)
+                    _become(request, received, new, shell)
                 new.close()
                 if request["role"] == "checker":
                     controls.append(kept)
@@ -190,10 +157,10 @@ def _become(
     channel: socket.socket,
     control: socket.socket,
     shell: Any,
-    checker: Any,
-    student: Any,
 ) -> None:
     """What a copy does; it never returns."""
+    from . import clerk
+
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if request["role"] == "checker":
@@ -202,9 +169,12 @@ def _become(
             # What a student's functions return ends up here, so this process must not eat all memory either.
             sandbox.limit_memory(CHECKER_MEMORY)
             checker.main(Connection(channel.detach()), control)
+        elif request["role"] == "clerk":
+            _close_all_but([channel.fileno()])
+            clerk.main(Connection(channel.detach()))
         else:
             _close_all_but([channel.fileno()])
-            _be_student(request, channel, shell, student)
+            _be_student(request, channel, shell)
     except BaseException:
         import traceback
 
@@ -213,7 +183,9 @@ def _become(
         os._exit(0)
 
 
-def _be_student(request: dict[str, Any], channel: socket.socket, shell: Any, student: Any) -> None:
+def _be_student(request: dict[str, Any], channel: socket.socket, shell: Any) -> None:
+    from . import student
+
     limits = Limits(**request["limits"])
     sandbox.first_to_go()
     try:
@@ -242,7 +214,7 @@ def _be_student(request: dict[str, Any], channel: socket.socket, shell: Any, stu
     sandbox.limit(limits)
     _reseed()
     # Where the checker has been killed, nobody else puts an end to a loop.
-    signal.alarm(int(limits.notebook_seconds) + 120)
+    signal.alarm(int(limits.wall_seconds) + 120)
     home = os.path.join(os.getcwd(), "home")
     os.environ.update(HOME=home, MPLCONFIGDIR=os.path.join(home, "matplotlib"))
     sys.argv[:] = [""]

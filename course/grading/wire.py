@@ -1,41 +1,33 @@
-"""Values, calls and gradients between two processes that do not trust each other.
+"""Calls and gradients between two processes that do not trust each other; packing.py has the values.
 
-No pickle: what arrives is read as numbers, texts, containers and tensors, and nothing in it is run.
 A function is sent as a number; whoever calls it asks the process that has it.
 """
 
 from __future__ import annotations
 
 import builtins
+import collections
 import contextlib
-import fractions
 import inspect
 import io
 import json
 import math
-import numbers
+import os
 import socket
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
+from . import packing
+
 MOST_BYTES = 16_000_000
 MOST_TEXT = 100_000
 MOST_ERROR = 4_000
-MOST_DEPTH = 50
-MOST_DIGITS = 10_000
-MOST_AXES = 60
-DTYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
-        *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128),
-    )
-}
 
 
 class Gone(Exception):
@@ -44,16 +36,6 @@ class Gone(Exception):
 
 class Late(Exception):
     """No answer in the time allowed."""
-
-
-class Opaque:
-    """Stands for a value that cannot be sent, such as a NumPy array; it equals nothing."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        self.kind, self.text = kind, text
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 class Remote:
@@ -97,8 +79,9 @@ class Peer:
 
     def __init__(self, connection: socket.socket, handlers: dict[str, Callable] | None = None) -> None:
         self.connection = connection
+        self.clock: Callable[[], float] = time.monotonic  # what `seconds`, `last` and `deadline` count
         self.seconds = math.inf  # for one answer
-        self.last = math.inf  # time.monotonic() after which there are no more answers
+        self.last = math.inf  # after which there are no more answers
         self.deadline = math.inf
         self.failed: Callable[[Exception], Exception] = lambda error: error
         self.handlers = {"call": self._serve_call, "backward": self._serve_backward, **(handlers or {})}
@@ -109,6 +92,14 @@ class Peer:
         self._buffer = bytearray()
         self._asked = self._waiting = 0
         self.broken = False  # it cannot be talked to any more
+        # Threads of a student's function may all ask. One of them reads, and hands the others what is theirs.
+        self._process = os.getpid()
+        self._sending = threading.RLock()
+        self._turn = threading.Condition()
+        self._reading = self._resting = False  # resting: `serve` waits for questions
+        self._asking: set[int] = set()  # numbers of the answers that threads wait for
+        self._answers: dict[int, tuple[dict[str, Any], Any]] = {}
+        self._questions: collections.deque[tuple[dict[str, Any], Any]] = collections.deque()
 
     # --- Asking ---------------------------------------------------------------------------------
 
@@ -120,13 +111,18 @@ class Peer:
                 Gone (the other process has ended).
             Exception: what the function over there raised, of the same name if Python has it built in.
         """
+        if os.getpid() != self._process:
+            raise RuntimeError("on the grader, what you were given cannot be called from another process")
         outermost = self._waiting == 0
         if outermost:
-            self.deadline = min(time.monotonic() + self.seconds, self.last)
-        self._asked += 1
+            self.deadline = min(self.clock() + self.seconds, self.last)
+        with self._sending:
+            self._asked += 1
+            number = self._asked
+            self._asking.add(number)
         try:
-            self.send({**message, "asks": self._asked}, values)
-            return self.wait(self._asked)
+            self.send({**message, "asks": number}, values)
+            return self.wait(number)
         except (Late, Gone) as error:
             if outermost:
                 raise self.failed(error) from None
@@ -137,18 +133,16 @@ class Peer:
         number = self._asked if number is None else number
         self._waiting += 1
         try:
-            while True:
-                message, values = self.receive()
-                if "asks" in message:
-                    self._serve(message, values)
-                elif message.get("answers") == number:
-                    break  # others are answers to what was given up
+            while "asks" in (found := self._next(number))[0]:
+                self._serve(*found)
+            message, values = found
         except Late:
             # Further in, the other end waits for an answer that it will never get.
             self.broken = self.broken or self._waiting > 1
             raise
         finally:
             self._waiting -= 1
+            self._asking.discard(number)
         if isinstance(text := message.get("printed"), str) and text:
             self.printed(text[:MOST_TEXT])
         if "error" in message:
@@ -186,9 +180,51 @@ class Peer:
         """Answer requests until the other end closes."""
         with contextlib.suppress(Gone):
             while True:
-                message, values = self.receive()
-                if "asks" in message:
-                    self._serve(message, values)
+                self._resting = True
+                try:
+                    question = self._next(None)
+                finally:
+                    self._resting = False
+                self._serve(*question)
+
+    def _next(self, number: int | None) -> tuple[dict[str, Any], Any]:
+        """The next message for this thread: a question, or the answer of that number."""
+        while True:
+            with self._turn:
+                while (
+                    self._reading and number not in self._answers and not (number is None and self._questions)
+                ):
+                    self._turn.wait()
+                if number in self._answers:
+                    return self._answers.pop(number)
+                if number is None and self._questions:
+                    return self._questions.popleft()
+                self._reading = True
+            found = None
+            try:
+                found = self.receive()
+            finally:
+                with self._turn:
+                    self._reading = False
+                    mine = found is not None and self._is_mine(found, number)
+                    self._turn.notify_all()
+            if mine:
+                return found
+
+    def _is_mine(self, found: tuple[dict[str, Any], Any], number: int | None) -> bool:
+        """Whether the message is for the thread that waits for that number; if not, its own finds it."""
+        message, _ = found
+        if "asks" in message:
+            if self._resting and number is not None:
+                self._questions.append(found)  # a new one, for the main thread
+                return False
+            return True
+        answered = message.get("answers")
+        if answered == number and number is not None:
+            return True
+        if type(answered) is int and answered in self._asking:  # others were given up
+            self._answers[answered] = found
+        return False
 
     def _serve(self, message: dict[str, Any], values: Any) -> None:
         handler = self.handlers.get(str(message.get("do")))
@@ -225,8 +261,8 @@ class Peer:
         in_graph = [place for place, t in enumerate(outputs) if t.requires_grad]
         if not in_graph:
             return [value, None, [], changed]
-        self._graphs.append(([outputs[place] for place in in_graph], leaves))
-        return [value, len(self._graphs) - 1, in_graph, changed]
+        graph = self._keep(self._graphs, ([outputs[place] for place in in_graph], leaves))
+        return [value, graph, in_graph, changed]
 
     def _serve_backward(self, message: dict[str, Any], gradient: Any) -> tuple[dict[str, Any], Any]:
         outputs, leaves = self._graphs[message["graph"]]
@@ -240,11 +276,11 @@ class Peer:
     def _describe(self, error: BaseException) -> dict[str, Any]:
         if isinstance(yours := getattr(error, "_theirs", None), int):
             return {"yours": yours}  # it came from the other end, which knows it better
-        self._raised.append(error)
+        number = self._keep(self._raised, error)
         with contextlib.suppress(Exception):  # a student's own class may forbid it
             error.__traceback__ = error.__context__ = None  # with them, all that the function had would stay
         name, text = type(error).__name__, printable(error)
-        return {"type": name[:100], "text": text[:MOST_ERROR], "mine": len(self._raised) - 1}
+        return {"type": name[:100], "text": text[:MOST_ERROR], "mine": number}
 
     def _error(self, told: Any) -> BaseException:
         if not isinstance(told, dict):
@@ -272,14 +308,20 @@ class Peer:
         size = len(head) + sum(map(len, blobs))
         if size > MOST_BYTES:
             raise ValueError(f"a value of {size:,} bytes; at most {MOST_BYTES:,} can be compared")
-        self._set_time()
-        try:
-            self.connection.sendall(struct.pack(">QQ", len(head), size) + head + b"".join(blobs))
-        except TimeoutError:
-            self.broken = True  # half a message is on its way
-            raise Late from None
-        except OSError as error:
-            raise Gone(str(error)) from error
+        frame = memoryview(struct.pack(">QQ", len(head), size) + head + b"".join(blobs))
+        sent = 0
+        with self._sending:
+            while sent < len(frame):
+                try:
+                    self._set_time()
+                    sent += self.connection.send(frame[sent:])
+                except TimeoutError:
+                    continue
+                except Late:
+                    self.broken = self.broken or sent > 0  # half a message is on its way
+                    raise
+                except OSError as error:
+                    raise Gone(str(error)) from error
 
     def receive(self) -> tuple[dict[str, Any], Any]:
         self._fill(16)
@@ -291,7 +333,9 @@ class Peer:
         del self._buffer[: 16 + size]
         try:
             message = json.loads(frame[:head_size])
-            return message, self.unpack(message["values"], _pieces(frame, head_size, message["blobs"]))
+            return message, packing.unpack(
+                message["values"], _pieces(frame, head_size, message["blobs"]), self._unpack_function
+            )
         except Exception as error:
             raise Gone(f"an answer that makes no sense ({type(error).__name__})") from error
 
@@ -302,7 +346,7 @@ class Peer:
             try:
                 chunk = self.connection.recv(1 << 20)
             except TimeoutError:
-                raise Late from None
+                continue  # by the clock there may be time left
             except OSError as error:
                 raise Gone(str(error)) from error
             if not chunk:
@@ -313,104 +357,34 @@ class Peer:
         if self.deadline == math.inf:
             self.connection.settimeout(None)
             return
-        left = self.deadline - time.monotonic()
+        left = self.deadline - self.clock()
         if left <= 0:
             raise Late
-        self.connection.settimeout(left)
+        self.connection.settimeout(max(left, 0.01))
 
     # --- Values ---------------------------------------------------------------------------------
 
     def pack(self, value: Any) -> tuple[Any, list[bytes]]:
-        """The value as JSON, and the bytes of its tensors."""
-        blobs: list[bytes] = []
-        return self._pack(value, blobs, 0), blobs
+        """The value as JSON, and the bytes of its tensors; functions are kept here, and sent as numbers."""
+        return packing.pack(value, self._pack_function)
 
-    def _pack(self, value: Any, blobs: list[bytes], depth: int) -> Any:
-        if depth > MOST_DEPTH:
-            raise ValueError(f"a value that is nested more than {MOST_DEPTH} deep")
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, str):
-            return str(value)
-        if isinstance(value, numbers.Rational):
-            _check_digits(value)
-        if isinstance(value, int):
-            return {"i": hex(value)} if abs(value) >= 2**53 else int(value)
-        if isinstance(value, float):
-            return float(value)
-        for kind, key in _CONTAINERS:
-            if isinstance(value, kind):
-                return {key: [self._pack(item, blobs, depth + 1) for item in value]}
-        if isinstance(value, dict):
-            deeper = depth + 1
-            return {
-                "d": [[self._pack(k, blobs, deeper), self._pack(v, blobs, deeper)] for k, v in value.items()]
-            }
-        if (
-            isinstance(value, torch.Tensor)
-            and value.layout == torch.strided
-            and _short(value.dtype) in DTYPES
-        ):
-            return _pack_tensor(value, blobs)
-        if isinstance(value, bytes):
-            blobs.append(bytes(value))
-            return {"b": 0}
-        if isinstance(value, complex):
-            return {"c": [value.real, value.imag]}
-        if isinstance(value, numbers.Rational):
-            return {"q": [hex(value.numerator), hex(value.denominator)]}
-        if isinstance(value, numbers.Real):
-            return float(value)  # NumPy's
-        if isinstance(value, Remote) and value._peer is self and "function" in value._where:
-            return {"back": value._where["function"]}
-        if callable(value):
-            self._functions.append(value)
-            name = str(getattr(value, "__name__", type(value).__name__))[:100]
-            return {"f": [len(self._functions) - 1, name, _parameters(value)]}
-        return {"o": [type(value).__name__[:100], _brief(value)]}
+    def _pack_function(self, function: Any) -> dict[str, Any]:
+        if isinstance(function, Remote) and function._peer is self and "function" in function._where:
+            return {"back": function._where["function"]}
+        name = str(getattr(function, "__name__", type(function).__name__))[:100]
+        return {"f": [self._keep(self._functions, function), name, _parameters(function)]}
 
-    def unpack(self, packed: Any, blobs: Iterator[bytes], depth: int = 0) -> Any:
-        if depth > 2 * MOST_DEPTH:
-            raise ValueError("too deep")
-        if packed is None or isinstance(packed, bool | int | float | str):
-            return packed
-        if not isinstance(packed, dict) or len(packed) != 1:
-            raise ValueError("no value")
-        [(key, held)] = packed.items()
-        if key in _FROM:
-            return _FROM[key](self.unpack(item, blobs, depth + 1) for item in held)
-        if key == "d":
-            pairs = [(self.unpack(k, blobs, depth + 1), self.unpack(v, blobs, depth + 1)) for k, v in held]
-            return dict(pairs)
-        if key == "T":
-            return _unpack_tensor(held, next(blobs))
-        if key == "b":
-            return next(blobs)
-        if key == "i":
-            return _integer(held)
-        if key == "c":
-            return complex(*map(float, held))
-        if key == "q":
-            return fractions.Fraction(_integer(held[0]), _integer(held[1]))
-        if key == "back":
+    def _unpack_function(self, kind: str, held: Any) -> Any:
+        if kind == "back":
             return self._functions[held]
-        if key == "f":
-            number, name, parameters = held
-            return Remote(self, {"function": int(number)}, str(name), parameters)
-        if key == "o":
-            return Opaque(str(held[0]), str(held[1])[:200])
-        raise ValueError("no value")
+        number, name, parameters = held
+        return Remote(self, {"function": int(number)}, str(name), parameters)
 
-
-def _check_digits(value: Any) -> None:
-    if max(abs(value.numerator), value.denominator).bit_length() > 4 * (MOST_DIGITS - 3):
-        raise ValueError(f"a number with more than {MOST_DIGITS:,} digits")
-
-
-def _integer(text: str) -> int:
-    if len(text) > MOST_DIGITS:  # fractions of millions of digits would take hours to reduce
-        raise ValueError("too many digits")
-    return int(text, 16)
+    def _keep(self, kept: list, item: Any) -> int:
+        """Its number in that list; several threads may ask at once."""
+        with self._sending:
+            kept.append(item)
+            return len(kept) - 1
 
 
 def _four(answer: Any) -> tuple[Any, int | None, list[int], Any]:
@@ -431,47 +405,6 @@ def _pieces(frame: bytes, start: int, sizes: list[int]) -> Iterator[bytes]:
         yield frame[start : start + size]
         start += size
     raise ValueError("fewer pieces than tensors")
-
-
-_CONTAINERS: list[tuple[Any, str]] = [(list, "l"), (tuple, "t"), (frozenset, "z"), (set, "s")]
-_FROM: dict[str, Any] = {"l": list, "t": tuple, "z": frozenset, "s": set}
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _pack_tensor(t: torch.Tensor, blobs: list[bytes]) -> dict[str, Any]:
-    """With strides, so that what fails on a transposed tensor at home fails here, too."""
-    held = t.detach().cpu().resolve_conj().resolve_neg()
-    dense = sum((n - 1) * s for n, s in zip(held.shape, held.stride(), strict=True)) + 1
-    if held.numel() == 0 or dense != held.numel():  # gaps or repeats: not worth sending
-        held = held.contiguous()
-        dense = held.numel()
-    flat = held.as_strided((dense,), (1,)) if held.numel() else held.flatten()
-    blobs.append(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
-    return {"T": [_short(t.dtype), list(held.shape), list(held.stride()), bool(t.requires_grad)]}
-
-
-def _unpack_tensor(held: list[Any], blob: bytes) -> torch.Tensor:
-    name, shape, stride, with_gradient = held
-    dtype = DTYPES[name]
-    if not all(type(n) is int and 0 <= n <= 1 << 40 for n in (*shape, *stride)) or len(shape) != len(stride):
-        raise ValueError("shape")
-    if math.prod(shape) * torch.empty((), dtype=dtype).element_size() != len(blob):
-        raise ValueError("size")
-    if len(shape) > MOST_AXES or (
-        blob and sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) >= math.prod(shape)
-    ):
-        raise ValueError("it does not lie within its bytes")
-    if blob:
-        flat = torch.frombuffer(bytearray(blob), dtype=torch.uint8)
-        # A byte that is neither 0 nor 1 would be a bool that is neither True nor False.
-        t = (flat != 0 if dtype == torch.bool else flat.view(dtype)).as_strided(shape, stride)
-    else:
-        t = torch.empty(shape, dtype=dtype)
-    t = t.detach()  # no view of the bytes above: messages about views would puzzle a student
-    return t.requires_grad_() if with_gradient is True and (t.is_floating_point() or t.is_complex()) else t
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
@@ -564,13 +497,6 @@ def printable(value: Any) -> str:
         return "(it cannot be printed)"
 
 
-def _brief(value: Any) -> str:
-    try:
-        return repr(value)[:200]
-    except Exception:  # a student's own class
-        return f"a {type(value).__name__}"
-
-
 class Capped(io.StringIO):
     """A text stream that keeps the first `most` characters and counts the others."""
 
@@ -580,7 +506,8 @@ class Capped(io.StringIO):
 
     def write(self, text: str) -> int:
         room = self.most - self.kept
-        super().write(text[:room])
+        if room > 0:  # a StringIO remembers writing nothing, too
+            super().write(text[:room])
         self.kept += min(len(text), room)
         self.lost += max(0, len(text) - room)
         return len(text)
