@@ -280,6 +280,19 @@ def drop(notebook: NotebookNode, names: Iterable[str]) -> NotebookNode:
     return notebook
 
 
+def seeded(notebook: NotebookNode, seed: int) -> NotebookNode:
+    """The notebook with tests that draw the same numbers each time, so that messages can be compared."""
+    sources = {}
+    for cell in notebook.cells:
+        if is_test(cell):
+            source = cell.source.replace("random.Random()", f"random.Random({seed})")
+            sources[grade_id(cell)] = f"import random\n\nrandom.seed({seed})\n{source}"
+        elif grade_id(cell) == "checks":
+            assert "_RANDOM.seed()" in cell.source
+            sources["checks"] = cell.source.replace("_RANDOM.seed()", f"_RANDOM.manual_seed({seed})")
+    return substitute(notebook, sources)
+
+
 def grade(notebook: NotebookNode, seconds: float = SECONDS) -> dict[str, Mark]:
     """Run the notebook, and nbgrader's rule on the outputs of its test cells.
 
@@ -353,10 +366,13 @@ def _text(output: NotebookNode) -> str:
 
 
 def grade_with_nbgrader(
-    assignment: str, submissions: Mapping[str, NotebookNode], root: Path
+    assignment: str, source: NotebookNode, submissions: Mapping[str, NotebookNode], root: Path
 ) -> dict[str, dict[str, float]]:
-    """Release, submit and autograde for real, in an empty folder: student -> test cell -> points."""
-    write(_solution(assignment), assignment_path("solutions", assignment, root))
+    """Release, submit and autograde for real, in an empty folder: student -> test cell -> points.
+
+    source: the instructor's version, with the tests that are run.
+    """
+    write(source, assignment_path("solutions", assignment, root))
     nbgrader(root, "generate_assignment", assignment)
     for student, notebook in submissions.items():
         release = nbformat.read(assignment_path("exercises", assignment, root), as_version=4)
@@ -366,9 +382,11 @@ def grade_with_nbgrader(
     return scores(assignment, root)
 
 
-def grade_with_course(assignment: str, submitted: Path, root: Path) -> dict[str, dict[str, float]]:
+def grade_with_course(
+    assignment: str, source: NotebookNode, submitted: Path, root: Path
+) -> dict[str, dict[str, float]]:
     """The same with `python -m course grade`, in another empty folder."""
-    write(_solution(assignment), assignment_path("solutions", assignment, root))
+    write(source, assignment_path("solutions", assignment, root))
     command = [sys.executable, "-m", "course", "grade", assignment, str(submitted), "--course", str(root)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     if done.returncode:

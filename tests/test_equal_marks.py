@@ -22,6 +22,7 @@ from grading import (
     grade,
     grade_id,
     is_test,
+    seeded,
     solution,
     substitute,
     tasks,
@@ -67,19 +68,6 @@ ALL = [(assignment, number) for assignment in assignments() for number in range(
 def handed_in(assignment: str, answers: tuple[Answer, ...]) -> NotebookNode:
     """The notebook with these answers, and solutions to all other tasks."""
     return substitute(solution(assignment), {answer.task: answer.source for answer in answers})
-
-
-def seeded(notebook: NotebookNode, seed: int) -> NotebookNode:
-    """The notebook with tests that draw the same numbers each time, so that messages can be compared."""
-    sources = {}
-    for cell in notebook.cells:
-        if is_test(cell):
-            source = cell.source.replace("random.Random()", f"random.Random({seed})")
-            sources[grade_id(cell)] = f"import random\n\nrandom.seed({seed})\n{source}"
-        elif grade_id(cell) == "checks":
-            assert "_RANDOM.seed()" in cell.source
-            sources["checks"] = cell.source.replace("_RANDOM.seed()", f"_RANDOM.manual_seed({seed})")
-    return substitute(notebook, sources)
 
 
 def executed(warm: Warm, notebook: NotebookNode) -> dict[str, Mark]:

@@ -10,6 +10,7 @@ import numbers
 import os
 import sys
 
+import numpy
 import torch
 
 # nbgrader takes anything on stderr, even a warning, for a failed test. What libraries write to file
@@ -136,9 +137,23 @@ class Points:
         return round(min(self.got, self.most), 2)
 
 
+def _like(got, want):
+    """NumPy's numbers and arrays as what is wanted: a tensor, a list, or one of Python's numbers."""
+    if not isinstance(got, numpy.generic | numpy.ndarray) or got.dtype == object:
+        return got
+    if isinstance(want, torch.Tensor):
+        return torch.tensor(got.tolist(), dtype=torch.bool if got.dtype == bool else torch.float64)
+    if isinstance(want, list | tuple):
+        return got.tolist()
+    return got.item() if got.size == 1 else got
+
+
 def _brief(value):
+    if isinstance(value, numpy.generic):
+        value = value.item()
     if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}, {value.dtype}"
+        number = f", {value.item():.6g}" if value.numel() == 1 and value.is_floating_point() else ""
+        return f"a tensor of shape {tuple(value.shape)}, {value.dtype}{number}"
     if isinstance(value, dict):
         return f"a dictionary with the keys {list(value)}"
     if isinstance(value, tuple | list):
@@ -147,6 +162,7 @@ def _brief(value):
 
 
 def _equal(got, want, tolerance):
+    got = _like(got, want)
     if isinstance(want, torch.Tensor):
         if not isinstance(got, torch.Tensor) or got.shape != want.shape:
             return False
@@ -170,6 +186,7 @@ def _equal(got, want, tolerance):
 
 
 def _reason(got, want, mistakes):
+    got = _like(got, want)
     if got is None and want is not None:
         return "it is None; does the function end in `return`?"
     for sentence, wrong in mistakes.items():

@@ -21,6 +21,7 @@
 # as they are. Any way of computing the right result is right. Should you want a helper function, define
 # it inside the function that uses it: the tests, hidden ones too, define functions of their own (`call`,
 # `check`, ...) and would replace yours of the same name.
+# Use Python, torch and NumPy: the grader has no pandas, SciPy or scikit-learn.
 #
 # **Notation.** B sequences in a batch, T tokens (词元), D width, H heads (头) of size d = D/H; shapes
 # are written (B, T, D).
@@ -312,6 +313,7 @@ MISTAKES["step"] = {
     "it counts one head, not H": 480,
     "the query meets one key, not T": 800,
     "it counts T queries; one token only is new": 7200,
+    "the query meets T + 1 keys; its own is among the T": 3200,
     "the batch is not counted": 240,
     "the projections are counted; leave them out": 34400,
     _layer: 98400,
@@ -345,7 +347,7 @@ def check_names(got, names, what):
 
 def check_whole(number, what):
     """Fail unless it is a whole number, also in type."""
-    if not isinstance(number, int):
+    if not isinstance(number, numbers.Integral):  # NumPy has whole numbers, too
         raise CheckFailed(
             f"{what}: {number!r} is no whole number in Python; divide with // and not with /. "
             "A float has no room for all digits of a large number"
@@ -381,6 +383,9 @@ torch.set_num_threads(1)  # tensors as small as these gain nothing from a second
 # before it. It may not look ahead, nor at filling: it sees nothing, and is computed all the same. All its
 # scores are −∞, and the softmax of that is 0/0, NaN. A single NaN spreads through all that is computed from
 # it. So the result of a query that may look at nothing is 0.
+#
+# Scores may be of any size, also 200 or −200. But $e^{200}$ is more than `float32` can hold, and $e^{-200}$ is rounded to 0.
+# `torch.softmax` takes care of that: it first subtracts the largest score.
 
 
 # %% nbgrader={"grade": false, "grade_id": "attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -456,8 +461,8 @@ print("attention: right on these examples with leading axes")
 
 # %% nbgrader={"grade": true, "grade_id": "attention_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers, 0.5 points each:
-# one query, no leading axes; leading axes (B, H);
-# leading axes and a mask (T, S); a mask (B, 1, 1, S), as for filling on the right.
+# one query, no leading axes; leading axes (B, H), and (B,) with large scores;
+# leading axes and masks (T, S) and (H, T, S), also with large scores; a mask (B, 1, 1, S), as for filling on the right.
 # With the masks, some query may look at nothing.
 ### BEGIN HIDDEN TESTS
 def expected(q, k, v, mask=None, scale=None):
@@ -508,8 +513,20 @@ def mistakes(q, k, v, mask=None):
     return wrong
 
 
-def compare(*inputs):
-    check(call(attention, *inputs), expected(*inputs), mistakes(*inputs), "attention")
+def compare(*inputs, what="attention"):
+    check(call(attention, *inputs), expected(*inputs), mistakes(*inputs), what)
+
+
+def large(*shape):
+    """Whole numbers from 6 to 11. With d = 16 scores go from 144 to 484, and have no rounding error."""
+    return (2 * fresh(*shape)).abs().round().clamp(max=5) + 6
+
+
+LARGE = "attention with scores of several hundred, where e^score has no room: subtract the largest first"
+MASKED = (
+    "attention with scores below -100 where a query may look: a forbidden one must be less than any of them, "
+    "and must not be the largest that is subtracted"
+)
 
 
 points = Points(2)
@@ -517,12 +534,18 @@ with points.part(0.5, "one query, no leading axes"):
     compare(fresh(1, 5), fresh(7, 5), fresh(7, 5))
 with points.part(0.5, "leading axes (B, H)"):
     compare(fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5))
-with points.part(0.5, "leading axes and a mask (T, S)"):
+    signs = torch.tensor([1.0, -1, 1, 1, -1, 1])[:, None]
+    compare(large(2, 4, 16), large(2, 6, 16) * signs, fresh(2, 6, 16), what=LARGE)
+with points.part(0.5, "leading axes and masks (T, S), (H, T, S)"):
     allowed = fresh(4, 6) > 0
     allowed[:, 2], allowed[:, 3] = True, False
     allowed[1] = False
     compare(fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5), allowed)
     check_unchanged(attention, fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5), allowed)
+    keys = large(2, 3, 6, 16)
+    keys[..., 3, :] = 0  # the score of a key that is always forbidden is 0, the largest
+    allowed = allowed.repeat(3, 1, 1)  # one for each head, (H, T, S)
+    compare(-large(2, 3, 4, 16), keys, fresh(2, 3, 6, 16), allowed, what=MASKED)
 with points.part(0.5, "a mask (B, 1, 1, S)"):
     allowed = torch.arange(6) < torch.tensor([5, 0])[:, None, None, None]
     compare(fresh(2, 3, 4, 5), fresh(2, 3, 6, 5), fresh(2, 3, 6, 5), allowed)
@@ -583,7 +606,7 @@ print("causal_mask: right on these examples")
 
 # %% nbgrader={"grade": true, "grade_id": "causal_mask_hidden", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random sizes. 0.25 points: as many keys as queries. 0.25 points: more keys than
-# queries (also T = 1). 0.5 points: a window.
+# queries (also T = 1), and fewer. 0.5 points: a window, also of 1, also wider than the mask, with any S.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -622,9 +645,14 @@ with points.part(0.25, "more keys than queries"):
     T = random.randint(4, 9)
     compare(T, T + random.randint(2, 3))
     compare(1, random.randint(4, 9))
+    for fewer in [(0,), (T - 1, 2)]:
+        check_raises(ValueError, causal_mask, T, *fewer)
 with points.part(0.5, "a window"):
     T = random.randint(5, 9)
     compare(T, T + random.randint(2, 5), random.randint(2, 3))
+    compare(T, None, random.randint(2, 3))
+    compare(T, T + 1, T + 3)
+    compare(T, T + 1, 1)
 points.total()
 ### END HIDDEN TESTS
 
@@ -713,7 +741,7 @@ print("multi_head: right on these examples")
 
 # %% nbgrader={"grade": true, "grade_id": "multi_head_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers, 0.5 points each: two sequences, no mask; the causal mask (T, T);
-# a mask (B, 1, 1, T), another one for each sequence of the batch; fewer key-value heads.
+# a mask for each sequence, (B, 1, 1, T), and for each head, (B, H, T, T) and (H, T, T); fewer key-value heads, with a mask.
 ### BEGIN HIDDEN TESTS
 def halves(y, H):  # (B, T, D) -> (B, H, T, d)
     return y.unflatten(-1, (H, -1)).transpose(1, 2)
@@ -732,6 +760,7 @@ def expected(x, w_q, w_k, w_v, w_o, H, mask=None, split=halves, join=joined, sca
 def mistakes(x, w_q, w_k, w_v, w_o, H, mask=None):
     B, T, D = x.shape
     given, one = (x, w_q, w_k, w_v, w_o, H, mask), torch.eye(D)
+    first = mask if mask is None or mask.ndim < 3 else mask[..., :1, :, :]  # the first head's
     mixed = "tokens and features get mixed: split D into (H, d), then bring H before T"
     turned = "a projection uses w where it must use w.T"
     return {
@@ -744,7 +773,7 @@ def mistakes(x, w_q, w_k, w_v, w_o, H, mask=None):
         turned + " (w_v)": expected(x, w_q, w_k, w_v.T, w_o, H, mask),
         turned + " (w_o)": expected(x, w_q, w_k, w_v, w_o.T, H, mask),
         "the scores are divided by sqrt(D); a head has size d = D/H": expected(*given, scale=D**-0.5),
-        "there is one head of size D, not H heads": expected(x, w_q, w_k, w_v, w_o, 1, mask),
+        "there is one head of size D, not H heads": expected(x, w_q, w_k, w_v, w_o, 1, first),
         "the keys are made with w_q": expected(x, w_q, w_q, w_v, w_o, H, mask),
         "the values are made with w_k": expected(x, w_q, w_k, w_k, w_o, H, mask),
         mixed: expected(*given, split=lambda y, H: y.view(B, H, T, -1), join=lambda y: y.reshape(B, T, D)),
@@ -760,6 +789,7 @@ def mistakes(x, w_q, w_k, w_v, w_o, H, mask=None):
         "the mask of the first sequence serves for all": expected(
             x, w_q, w_k, w_v, w_o, H, mask[:1] if mask is not None and mask.ndim == 4 else mask
         ),
+        "the mask of the first head serves for all heads": expected(x, w_q, w_k, w_v, w_o, H, first),
         "head h takes every H-th feature; it must take d in a row": expected(
             *given,
             split=lambda y, H: y.unflatten(-1, (-1, H)).movedim(-1, 1),
@@ -779,8 +809,12 @@ def compare(mask=None):
     check(call(multi_head, *inputs), expected(*inputs), mistakes(*inputs), "multi_head")
 
 
-def each_its_own(w, repeat):  # (G d, D) -> (D, D), for H = 6 heads of size 4, G = 3
-    return repeat(w.view(3, 4, 24)).reshape(24, 24)
+def each_its_own(w, repeat):  # (G d, D) -> (D, D), for H = 6 heads of size 4, G = 2
+    return repeat(w.view(2, 4, 24)).reshape(24, 24)
+
+
+def some(*shape):  # a mask; each query sees itself, so there is always something to look at
+    return (fresh(*shape) > 0) | torch.eye(shape[-1]).bool()
 
 
 points = Points(2)
@@ -788,16 +822,27 @@ with points.part(0.5, "two sequences, no mask"):
     compare()
 with points.part(0.5, "the causal mask"):
     compare(torch.ones(5, 5).tril().bool())
-with points.part(0.5, "a mask (B, 1, 1, T)"):
+with points.part(0.5, "masks (B, 1, 1, T), (B, H, T, T), (H, T, T)"):
     compare(torch.arange(5) < torch.tensor([3, 5])[:, None, None, None])
+    compare(some(2, 3, 5, 5))
+    compare(some(3, 5, 5))
 with points.part(0.5, "fewer key-value heads"):
-    x, w_q, w_k, w_v, w_o = fresh(2, 5, 24), *(fresh(n, 24) / 3 for n in (24, 12, 12, 24))
-    want, turns = (
-        expected(x, w_q, each_its_own(w_k, repeat), each_its_own(w_v, repeat), w_o, 6)
-        for repeat in (lambda w: w.repeat_interleave(2, 0), lambda w: w.repeat(2, 1, 1))
+    x, w_q, w_k, w_v, w_o = fresh(2, 5, 24), *(fresh(n, 24) / 3 for n in (24, 8, 8, 24))
+    mask = some(5, 5)
+    want, turns, unmasked = (
+        expected(x, w_q, each_its_own(w_k, repeat), each_its_own(w_v, repeat), w_o, 6, seen)
+        for repeat, seen in (
+            (lambda w: w.repeat_interleave(3, 0), mask),
+            (lambda w: w.repeat(3, 1, 1), mask),
+            (lambda w: w.repeat_interleave(3, 0), None),
+        )
     )
-    turns = {"the query heads take turns at the key-value heads; neighbours must share one": turns}
-    check(call(multi_head, x, w_q, w_k, w_v, w_o, 6), want, turns, "multi_head")
+    wrong = {
+        "the query heads take turns at the key-value heads; neighbours must share one": turns,
+        "the mask has no effect where heads share keys and values": unmasked,
+    }
+    got = call(multi_head, x, w_q, w_k, w_v, w_o, 6, mask)
+    check(got, want, wrong, "multi_head, six query heads, two key-value heads")
 points.total()
 ### END HIDDEN TESTS
 
@@ -851,7 +896,6 @@ check(call(rope, x, torch.tensor([0.0]), base=4.0), x, MISTAKES["rope at positio
 # Position pi: the first pair turns by pi, to (-1, -3); the second by pi/2, to (-4, 2).
 want = torch.tensor([[-1.0, -4, -3, 2]])
 check(call(rope, x, torch.tensor([pi]), base=4.0), want, MISTAKES["rope at position pi"], "position pi")
-check_unchanged(rope, x, torch.tensor([2]))
 
 # Leading axes (B, H) = (2, 4), three positions in any order, d = 6, base = 8: theta = (1, 1/2, 1/4).
 # With r = sqrt(2), the pairs of each x are (1, 3), (2, 4), (r, r).
@@ -863,13 +907,14 @@ want = torch.tensor([[-1, -4, 0, -3, 2, 2], [1, 2, r, 3, 4, r], [1, -2, -r, 3, -
 hint = "the halves are those of the last axis: x[..., :half], not x[:, :half]"
 got = explained(hint, rope, x, torch.tensor([pi, 0, 2 * pi]), 8.0)
 check(got, want, MISTAKES["rope, leading axes (B, H)"], "leading axes, positions pi, 0, 2 pi")
+check_unchanged(rope, x, torch.tensor([2, 0, 1]))
 print("rope: right on these examples")
 
 
 # %% nbgrader={"grade": true, "grade_id": "rope_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers, 0.5 points each:
-# positions 0 to T - 1; leading axes (B, H) and other positions; another base; the score of a query and
-# a key depends on their distance alone, whatever the pairs.
+# positions 0 to T - 1; leading axes (B, H) and other positions; another base; fractional positions, some of
+# them equal.
 ### BEGIN HIDDEN TESTS
 def turned(x, angle, neighbours=False, minus=1):
     a, b = (x[..., 0::2], x[..., 1::2]) if neighbours else x.chunk(2, -1)
@@ -890,6 +935,7 @@ def mistakes(x, p, base=10000.0):
     a, b = x.chunk(2, -1)
     first = a * angle.cos() - b * angle.sin()
     return {
+        "nothing turns; is `positions` used?": x,
         "base is not used": expected(x, p),
         "neighbours are paired, (x_0, x_1); pair the halves, (x_0, x_{d/2})": turned(
             x, angle, neighbours=True
@@ -932,17 +978,8 @@ with points.part(0.5, "leading axes, other positions"):
     compare(fresh(2, 3, 4, 6), torch.tensor([7, 2, 30, 31]))
 with points.part(0.5, "another base"):
     compare(fresh(3, 8), torch.tensor([3, 4, 6]), 500.0)
-with points.part(0.5, "scores by distance"):
-    q, k, distances = fresh(1, 16).repeat(6, 1), fresh(1, 16), torch.tensor([0, 1, 5, 20, 60, 90])
-
-    def scores(p, distances):
-        return (call(rope, q, p + distances, 100.0) * call(rope, k, torch.tensor([p]), 100.0)).sum(-1)
-
-    first, later = scores(2, distances), scores(13, distances.flip(0)).flip(0)
-    if first.max() - first.min() < 0.05:
-        raise CheckFailed("the score does not depend on the distance; does anything turn?")
-    if (first - later).abs().max() > 0.02:
-        raise CheckFailed("two tokens at the same distance, further on in the text, have another score")
+with points.part(0.5, "fractional positions"):
+    compare(fresh(5, 8), torch.tensor([2.5, 0.25, 60.75, 2.5, 0.25]))
 points.total()
 ### END HIDDEN TESTS
 
@@ -1100,6 +1137,11 @@ def reference(x, cache, w_q, w_k, w_v, w_o, H, rotate=None, wrong=None):
 
 
 def turn(t, p):  # rotary positions
+    if t.ndim == 4 and t.shape[1] == 1 != t.shape[2]:
+        raise CheckFailed(
+            f"rotate gets t of shape {tuple(t.shape)}, (B, 1, H, d), and would take the heads for tokens; "
+            "bring H before T first"
+        )
     angle = p[:, None] * 0.3 ** torch.arange(t.shape[-1] // 2)
     a, b = t.chunk(2, -1)
     return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], -1)
@@ -1126,9 +1168,10 @@ with points.part(0.5, "the new cache"):
     compare(4, ["cache"])
     compare(0, ["cache"])
 with points.part(0.5, "the caller's cache"):
-    check_unchanged(decode_step, *compare(4, ["cache"]))
+    for S in (4, 0):
+        check_unchanged(decode_step, *compare(S, ["cache"]))
 with points.part(1, "rotate"):
-    compare(4, ["out", "cache"], turn)
+    check_unchanged(decode_step, *compare(4, ["out", "cache"], turn))
 points.total()
 ### END HIDDEN TESTS
 
@@ -1186,18 +1229,31 @@ for name, want in right.items():
 print("attention_cost: right on this example")
 
 # %% nbgrader={"grade": true, "grade_id": "attention_cost_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random sizes, 0.5 points each: full, step, scores, cache.
+# Hidden tests, 0.5 points each: full, step, scores, cache; on random small sizes, and with a million tokens.
 ### BEGIN HIDDEN TESTS
 import random
 
+
+def expected(B, T, D, H, n):
+    return {
+        "full": 4 * B * T * T * D,
+        "step": 4 * B * T * D,
+        "scores": B * H * T * T * n,
+        "cache": 2 * B * T * D * n,
+    }
+
+
+def cost(name, sizes):
+    """One of the costs that `attention_cost` counts."""
+    found = call(attention_cost, *sizes)
+    if not isinstance(found, dict) or name not in found:
+        raise CheckFailed(f"attention_cost must return a dictionary with the key {name!r}")
+    return found[name]
+
+
 B, T, H, d = (random.choice(pair) for pair in ((3, 5), (11, 13), (17, 19), (23, 29)))
 D, n = H * d, 16  # odd primes, and 16: no two mistakes give the same number
-right = {
-    "full": 4 * B * T * T * D,
-    "step": 4 * B * T * D,
-    "scores": B * H * T * T * n,
-    "cache": 2 * B * T * D * n,
-}
+small, large = (B, T, D, H, n), (31, 10**6 + 3, 33 * 127, 33, 3)  # an odd number of 18 digits is no float
 half = "half is missing: a multiply-add counts as 2, there are two products, and a mask saves nothing"
 quarter = "three quarters are missing: a multiply-add counts as 2, and there are two products"
 operations = {
@@ -1212,7 +1268,11 @@ operations = {
 factors = {
     "full": operations | {"it counts T scores a head; T queries meet T keys, so T x T": 1 / T},
     "step": operations
-    | {"the query meets one key, not T": 1 / T, "it counts T queries; one token only is new": T},
+    | {
+        "the query meets one key, not T": 1 / T,
+        "it counts T queries; one token only is new": T,
+        "the query meets T + 1 keys; its own is among the T": 1 + 1 / T,
+    },
     "scores": {
         "it counts numbers, not bytes": 1 / n,
         "it takes 2 bytes for every number; use number_bytes": 2 / n,
@@ -1234,13 +1294,15 @@ factors = {
     },
 }
 points = Points(2)
-for name, want in right.items():
+for name, want in expected(*small).items():
     with points.part(0.5, name):
         wrong = {sentence: round(want * factor) for sentence, factor in factors[name].items()}
-        cost = call(attention_cost, B, T, D, H, n)
-        if not isinstance(cost, dict) or name not in cost:
-            raise CheckFailed(f"attention_cost must return a dictionary with the key {name!r}")
-        check(cost[name], want, wrong, name)
+        check(cost(name, small), want, wrong, name)
+        exact = expected(*large)[name]
+        lost = {
+            "the last digits are wrong: a float holds 16 of them; use whole numbers all the way": float(exact)
+        }
+        check(cost(name, large), exact, lost, f"{name}, with T = {large[1]}")
 points.total()
 ### END HIDDEN TESTS
 

@@ -21,6 +21,7 @@
 # arguments as they are. Any way of computing the right result is right, and speed does not count. Should
 # you want a helper function, define it inside the function that uses it: the tests, hidden ones too,
 # define functions of their own (`call`, `check`, ...) and would replace yours of the same name.
+# Use Python, torch and NumPy: the grader has no pandas, SciPy or scikit-learn.
 
 # %% reuse="cells/checks:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 
@@ -45,7 +46,8 @@ from collections import Counter
 def merge(ids, pair, new):
     """Replace a pair of neighbours by one new id, from left to right.
 
-    ids: a list of ints; pair: a tuple of two ints, which may be equal; new: an int.
+    ids: a list of ints, 0 or more; pair: a tuple of two such ints, which may be equal; new: an int that
+    stands neither in ids nor in pair.
     Returns a new list.
     """
     ### BEGIN SOLUTION
@@ -130,6 +132,8 @@ def compare(ids, pair, new):
         ),
         "the pairs are taken out and nothing stands in their place": [i for i in want if i != new],
     }
+    if 0 in ids:
+        mistakes["the id 0 is lost; Python takes 0 for false, so compare with None"] = [i for i in want if i]
     if pair[0] == pair[1]:
         mistakes |= {
             "overlapping pairs are both merged; the first one has used up the id in the middle": replaced(
@@ -151,9 +155,9 @@ def compare(ids, pair, new):
 
 points, rng = Points(1), random.Random()
 with points.part(0.5, "two different ids"):
-    a, b, c, new = rng.sample(range(256, 999), 4)
+    a, b, new = rng.sample(range(256, 999), 3)
     longer = 1000 + a  # it ends in the digits of a
-    while not compare([*rng.choices([a, b, c], k=10), longer, b, c], (a, b), new):
+    while not compare([*rng.choices([a, b, 0], k=10), longer, b, 0], (a, b), new):
         pass
 with points.part(0.5, "one id twice"):
     a, b, new = rng.sample(range(256, 999), 3)
@@ -191,7 +195,7 @@ points.total()
 def train(text, merges):
     """Learn byte-pair merges from a text.
 
-    text: a string, perhaps empty; merges: how many merges to learn at most, an int.
+    text: a string, perhaps empty; merges: how many merges to learn at most, an int, 0 or more.
     Returns the list of the merged pairs, tuples of two ids, in the order in which they were learned.
     """
     ### BEGIN SOLUTION
@@ -261,6 +265,11 @@ SAYS = {
     "met last": "among equally frequent pairs it takes the one that stands last in the text",
     "larger": "among equally frequent pairs it takes the largest; take the smallest",
     "spelled": "equally frequent pairs are compared by their bytes; compare the ids, as tuples",
+    "first id": "equally frequent pairs are compared by their first ids alone; compare the ids, as tuples",
+    "second id": "equally frequent pairs are compared by their second ids; compare the ids, as tuples",
+    "digits": "equally frequent pairs are compared as text, where '100' < '97'; compare the ids, as tuples",
+    "larger id": "equally frequent pairs are compared by their larger ids; compare the ids, as tuples",
+    "sum": "equally frequent pairs are compared by the sums of their ids; compare the ids, as tuples",
     "apart": "overlapping pairs are counted once; count every position for itself",
     "twice": "overlapping pairs are both merged; an id is merged once, from left to right",
     "from right": "overlapping pairs are merged from right to left",
@@ -268,6 +277,7 @@ SAYS = {
     "one": "the merge is learned, but only its first place in the text is merged",
     "257": "the first new id must be 256; it is 257",
     "words": "pairs with a space are left out; a merge may run across a space",
+    "lines": "pairs with a line end are left out; a merge may run across a line end",
     "goes on": "it goes on with pairs that count one",
     "three": "it stops at pairs that count two; they are learned, too",
     "characters": "it merges characters; begin with the UTF-8 bytes",
@@ -275,6 +285,15 @@ SAYS = {
     "short": "one merge too few",
     "rare": "it takes the rarest pair; take the most frequent",
     "all": "it learns more pairs than `merges` says",
+}
+
+
+KEYS = {  # what decides in place of the two ids; then the place in the text
+    "first id": lambda pair: pair[0],
+    "second id": lambda pair: pair[::-1],
+    "digits": str,
+    "larger id": max,
+    "sum": sum,
 }
 
 
@@ -287,6 +306,8 @@ def reference(text, merges, wrong=None):
         pairs = list(zip(ids, ids[1:], strict=False))
         if wrong == "words":
             pairs = [pair for pair in pairs if 32 not in pair]
+        if wrong == "lines":
+            pairs = [pair for pair in pairs if 10 not in pair]
         if wrong == "apart":
             pairs = [pairs[i] for i in range(len(pairs)) if not overlaps(pairs, i)]
         if wrong != "stale" or not counts:
@@ -302,6 +323,8 @@ def reference(text, merges, wrong=None):
             tie = {pair: (-pair[0], -pair[1]) for pair in counts}
         if wrong == "spelled":
             tie = {pair: (spelled[pair[0]], spelled[pair[1]]) for pair in counts}
+        if wrong in KEYS:
+            tie = {pair: (KEYS[wrong](pair), i) for i, pair in reversed(list(enumerate(pairs)))}
         sign = 1 if wrong == "rare" else -1
         enough = {"goes on": 1, "three": 3}.get(wrong, 2)
         best = min(
@@ -356,14 +379,15 @@ def letters(alphabet, count):
     return "".join(rng.choices(alphabet, range(1, len(alphabet) + 1), k=count))
 
 
-def words():
+def words():  # the most frequent one ends its line
     known = [letters("aeinst", rng.randint(1, 4)) for _ in range(6)]
+    known[-1] += "\n"
     return " ".join(rng.choices(known, range(1, 7), k=30))
 
 
-def ties():  # three words, equally often
-    some = rng.sample("abcdefghijkl", 9)
-    known = ["".join(some[i : i + 3]) for i in (0, 3, 6)] * 4
+def ties():  # three words, equally often, two of them with the same first letter
+    some = rng.sample("abcdefghijkl", 8)
+    known = ["".join(some[i] for i in word) for word in ((0, 1, 2), (0, 3, 4), (5, 6, 7))] * 4
     rng.shuffle(known)
     return "".join(known)
 
@@ -374,15 +398,17 @@ def chinese():  # characters that share their first two bytes
 
 points, rng = Points(3), random.Random()
 with points.part(1, "words without ties"):
-    compare(4, words, ["words", *FATAL])
+    compare(4, words, ["words", "lines", *FATAL])
 with points.part(0.5, "ties"):
-    compare(5, ties, ["met first", "met last", "larger", "spelled"], {"sorted"})
+    compare(5, ties, ["met first", "met last", "larger", "spelled", *KEYS], {"sorted"})
 with points.part(0.5, "overlapping pairs"):
     compare(3, lambda: letters("bca", 26), ["apart", "twice", "from right"])
 with points.part(0.5, "Chinese"):
     compare(4, chinese, ["characters"])
 with points.part(0.5, "the end"):
     compare(99, lambda: letters("abcdef", 16), ["goes on", "three"], {"short", "all"})
+    got = call(train, "abab", 0)
+    check(got, [], what=f"train('abab', 0) gives {got!r:.60}: with at most 0 merges, nothing is learned")
 points.total()
 ### END HIDDEN TESTS
 
@@ -397,8 +423,9 @@ points.total()
 # The rank alone decides. An early merge comes before a later one, also where the later one's pair
 # stands further left in the text, or would make a longer token.
 #
-# The merges need not come from your `train`. Each one names bytes and ids of earlier merges only. Unlike
-# the lesson's `encode`, yours cuts no words: a merge may run across a space here, too.
+# The merges need not come from your `train`. Each one names bytes and ids of earlier merges only, and no
+# pair stands there twice. Unlike the lesson's `encode`, yours cuts no words: a merge may run across a space
+# or a line end here, too.
 
 
 # %% nbgrader={"grade": false, "grade_id": "encode", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -452,9 +479,10 @@ print("encode: right")
 
 # %% nbgrader={"grade": true, "grade_id": "encode_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random texts and merges, 0.5 points each: merges that want the same letters; merges of
-# merged ids; Chinese; nothing to merge.
+# merged ids, across spaces and line ends; Chinese; nothing to merge.
 ### BEGIN HIDDEN TESTS
 import random
+import re
 from collections import Counter
 
 SAYS = {
@@ -462,12 +490,19 @@ SAYS = {
     "longest": "it takes the longest token; the merge that was learned first comes first",
     "latest": "it begins with the merge that was learned last",
     "frequent": "it begins with the pair that is most frequent in this text; the rank decides",
+    "smallest": "it begins with the pair of the smallest ids; the rank decides",
+    "stops": "it stops at the first merge that finds nothing; later ones may find something",
+    "used": "a merge that finds nothing has an id, too: the merge of rank r makes 256 + r",
     "one pass": "the new ids do not take part in later merges",
     "first": "a merge is applied to the first place only",
     "257": "the first merge makes the id 256; here it makes 257",
     "characters": "it begins with characters; begin with the UTF-8 bytes",
     "trained": "it trains on this text; apply the merges that are given",
+    "words": "it cuts the text at spaces; a merge may run across a space",
+    "lines": "it cuts the text at line ends; a merge may run across a line end",
+    "strip": "it begins without the spaces and line ends around the text; they are bytes like any others",
 }
+CUTS = {"words": r" ?\S+|\s", "lines": r"[^\n]*\n|[^\n]+"}
 
 
 def merged(ids, pair, new):
@@ -494,6 +529,9 @@ def longest(ids, merges):
 
 def reference(text, merges, wrong=None):
     """The ids, or what comes out with one thing wrong, a key of SAYS."""
+    if wrong in CUTS:
+        return [i for piece in re.findall(CUTS[wrong], text) for i in reference(piece, merges)]
+    text = text.strip() if wrong == "strip" else text
     ids = [ord(letter) for letter in text] if wrong == "characters" else list(text.encode())
     if wrong == "longest":
         return longest(ids, merges)
@@ -503,7 +541,7 @@ def reference(text, merges, wrong=None):
             best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
             ids = ids if counts[best] < 2 else merged(ids, best, new)
         return ids
-    if wrong in ("leftmost", "frequent"):
+    if wrong in ("leftmost", "frequent", "smallest"):
         while True:
             pairs = [pair for pair in zip(ids, ids[1:], strict=False) if pair in merges]
             if not pairs:
@@ -512,18 +550,22 @@ def reference(text, merges, wrong=None):
                 at = next(i for i in range(len(ids)) if (ids[i], ids[i + 1]) in merges)
                 ids = [*ids[:at], 256 + merges.index((ids[at], ids[at + 1])), *ids[at + 2 :]]
             else:
-                counts = Counter(pairs)
-                best = min(counts, key=lambda pair: (-counts[pair], merges.index(pair)))
+                counts = Counter(pairs if wrong == "frequent" else {*pairs})
+                best = min(counts, key=lambda p: (-counts[p], merges.index(p) if wrong == "frequent" else p))
                 ids = merged(ids, best, 256 + merges.index(best))
-    ranks = list(enumerate(merges))
+    ranks, unused = list(enumerate(merges)), 0
     for rank, pair in reversed(ranks) if wrong == "latest" else ranks:
+        if pair not in zip(ids, ids[1:], strict=False):
+            if wrong == "stops":
+                break
+            unused += wrong == "used"
         if wrong == "one pass" and max(pair) > 255:
             continue
         if wrong == "first":
             at = next((i for i in range(len(ids) - 1) if (ids[i], ids[i + 1]) == pair), None)
             ids = ids if at is None else [*ids[:at], 256 + rank, *ids[at + 2 :]]
         else:
-            ids = merged(ids, pair, (257 if wrong == "257" else 256) + rank)
+            ids = merged(ids, pair, (257 if wrong == "257" else 256) + rank - unused)
     return ids
 
 
@@ -557,11 +599,12 @@ def competing():
 
 
 def nested():
-    a, b, c, d = rng.sample(range(97, 123), 4)
+    a, c = rng.sample(range(97, 123), 2)
+    b, d = b" \n"
     word = bytes([a, b, c, d, a, b, c]).decode()
     pieces = [word[: rng.randint(2, 7)] for _ in range(4)] + [letters("0123456789", 2)]
     rng.shuffle(pieces)
-    return "".join(pieces), [(a, b), (256, c), (257, d), (258, 257)]
+    return "".join(pieces) + word[: rng.choice([2, 4])], [(a, b), (256, c), (257, d), (258, 257)]
 
 
 def chinese():
@@ -571,12 +614,14 @@ def chinese():
 
 
 points, rng = Points(2), random.Random()
-order = ["leftmost", "longest", "latest", "frequent"]
+order = ["leftmost", "longest", "latest", "frequent", "smallest", "stops", "used"]
 with points.part(0.5, "merges that want the same letters"):
     compare(competing, [*order, "one pass", "first", "257", "trained"])
 with points.part(0.5, "merges of merged ids"):
     compare(
-        nested, ["one pass", "first", "257", "trained"], ["leftmost", "longest", "frequent", "characters"]
+        nested,
+        ["one pass", "first", "257", "trained", "words", "lines", "strip"],
+        ["leftmost", "longest", "frequent", "characters"],
     )
 with points.part(0.5, "Chinese"):
     compare(
@@ -598,7 +643,7 @@ points.total()
 #
 # An id below 256 is a byte. The id 256 + r stands for what the two ids of `merges[r]` stand for, one
 # after the other; they may be merged ids themselves. So every list of ids stands for bytes. Here, too,
-# the merges need not come from your `train`: a pair may stand there twice, under two ids.
+# the merges need not come from your `train`, and here a pair may stand twice, under two ids.
 #
 # A token may end in the middle of a character. Therefore join *all* bytes first and decode them once,
 # at the end. A model may also write bytes that are no UTF-8. They become the replacement character
@@ -653,7 +698,9 @@ print("decode: right")
 # Hidden tests on random texts and merges, 0.5 points each: tokens that cut characters in two; bytes
 # that are no UTF-8.
 ### BEGIN HIDDEN TESTS
+import codecs
 import random
+import re
 
 SAYS = {
     "alone": "each token is decoded alone; join all bytes first",
@@ -662,6 +709,10 @@ SAYS = {
     "257": "the first merge is the id 256; here it is 257",
     "ignore": "bytes that are no UTF-8 are dropped; they become U+FFFD",
     "question": "bytes that are no UTF-8 become '?'; they become U+FFFD",
+    "bytewise": "every single byte becomes U+FFFD; errors='replace' writes one for what begins a character",
+    "run": "several U+FFFD in a row became one; leave them all",
+    "end": "a character that the last id cuts off is lost; it becomes U+FFFD",
+    "strip": "spaces or line ends around the text are lost; they belong to it",
 }
 
 
@@ -677,8 +728,15 @@ def reference(ids, merges, wrong=None):
         return b"".join(pieces).decode("latin-1")
     if wrong == "alone":
         return "".join(piece.decode(errors="replace") for piece in pieces)
+    if wrong == "bytewise":
+        escaped = b"".join(pieces).decode(errors="surrogateescape")
+        return "".join("\ufffd" if "\udc80" <= letter <= "\udcff" else letter for letter in escaped)
+    if wrong == "end":
+        return codecs.getincrementaldecoder("utf-8")(errors="replace").decode(b"".join(pieces))
     text = b"".join(pieces).decode(errors="ignore" if wrong == "ignore" else "replace")
-    return text.replace("\ufffd", "?") if wrong == "question" else text
+    if wrong == "run":
+        return re.sub("\ufffd+", "\ufffd", text)
+    return {"question": text.replace("\ufffd", "?"), "strip": text.strip()}.get(wrong, text)
 
 
 def compare(write, caught):
@@ -696,26 +754,26 @@ def cut():  # each pair is a random one of those that stand in the text, so toke
     text = "".join(
         chr(rng.choice([rng.randrange(97, 123), rng.randrange(0x4E00, 0x9FA5), 0x1F600])) for _ in range(12)
     )
-    ids, merges = list(text.encode()), []
+    ids, merges = list(f"\n{text}😀😀 ".encode()), []
     while len(merges) < 12:
         at = rng.randrange(len(ids) - 1)
         merges.append((ids[at], ids[at + 1]))
         ids = [*ids[:at], 255 + len(merges), *ids[at + 2 :]]
-    return ids, merges
+    return (ids, merges) if len(set(merges)) < 12 else cut()  # a pair stands there twice
 
 
 def damaged():
     ids, merges = cut()
     for _ in range(3):
         ids.insert(rng.randrange(len(ids) + 1), rng.choice([255, 254, 0xE4, 0x80]))
-    return ids, merges
+    return [*ids, 0xE4, 0xBD], merges  # two thirds of a character
 
 
 points, rng = Points(1), random.Random()
 with points.part(0.5, "characters cut in two"):
-    compare(cut, ["alone", "latin", "swapped", "257"])
+    compare(cut, ["alone", "latin", "swapped", "257", "strip"])
 with points.part(0.5, "bytes that are no UTF-8"):
-    compare(damaged, list(SAYS))
+    compare(damaged, [wrong for wrong in SAYS if wrong != "strip"])
 points.total()
 ### END HIDDEN TESTS
 
@@ -798,6 +856,7 @@ def compare(digits, size):
         "there is an empty group; leave it out": ["", *want],
         "the short group is lost": [group for group in want if len(group) == size],
         "the short group is filled up": [want[0].rjust(size, "0"), *want[1:]],
+        "groups of 1 are single digits": [digits] if size == 1 else want,
     }
     mistakes = {sentence: wrong for sentence, wrong in mistakes.items() if wrong != want}
     got = call(group_right, digits, size)
@@ -810,8 +869,10 @@ with points.part(0.5, "a short group"):
         left = rng.randrange(1, size)
         whole = size * rng.randint(1, (9 - left) // size)
         compare("".join(rng.sample("123456789", left + whole)), size)
+    compare("".join(rng.sample("123456789", 3)), rng.choice([4, 9]))
 with points.part(0.5, "whole groups, zeros in front"):
-    compare("".join(rng.sample("123456789", 8)), rng.choice([2, 4]))
+    for size in (rng.choice([2, 4]), 1):
+        compare("".join(rng.sample("123456789", 8)), size)
     compare("00" + "".join(rng.sample("123456789", 6)), rng.choice([3, 5]))
 points.total()
 ### END HIDDEN TESTS
@@ -823,7 +884,7 @@ points.total()
 # a model which place that is, for each character of a written sum such as `98+147=245`:
 #
 # - A digit gets its place in its own number, counted from that number's *last* digit: units 1, tens 2,
-#   hundreds 3, and so on. A number is a run of digits; any other character ends it.
+#   hundreds 3, and so on. A number is a run of digits, 0 to 9; any other character ends it.
 # - Every other character gets 0.
 #
 # A model that was trained on short sums has never met place 20. So in training the places can be given
@@ -837,8 +898,8 @@ def place_values(text, labels=None):
     """The place of each digit in its number: units 1, tens 2, ...; 0 for all other characters.
 
     text: a string, perhaps empty, the numbers in ordinary order.
-    labels: None, or a list of ints, in any order, perhaps empty: labels[0] for units, labels[1] for
-        tens, ...
+    labels: None, or a list of different ints above 0, in any order, perhaps empty: labels[0] for units,
+        labels[1] for tens, ...
     Returns a list of ints, one for each character.
     Raises ValueError if a number has more digits than there are labels.
     """
@@ -901,20 +962,26 @@ import random
 import re
 
 
-def runs(text):
-    return [(match.start(), match.end()) for match in re.finditer(r"[0-9]+", text)]
-
-
-def each(text, value):  # value(position, start, end) for digits, 0 elsewhere
+def each(text, value, number="[0-9]+"):  # value(position, start, end) for digits, 0 elsewhere
     result = [0] * len(text)
-    for start, end in runs(text):
-        for i in range(start, end):
-            result[i] = value(i, start, end)
+    for match in re.finditer(number, text):
+        for i in range(match.start(), match.end()):
+            result[i] = value(i, match.start(), match.end())
     return result
 
 
+def one_by_one(places, labels):
+    for number, label in enumerate(labels, 1):
+        places = [label if place == number else place for place in places]
+    return places
+
+
+def from_last(i, start, end):
+    return end - i
+
+
 def compare(text, labels=None):
-    right = each(text, lambda i, start, end: end - i)
+    right = each(text, from_last)
     digits_after = [sum(letter.isdigit() for letter in text[i:]) for i in range(len(text))]
     mistakes = {
         "places are counted from the number's first digit; count from its last": each(
@@ -938,6 +1005,14 @@ def compare(text, labels=None):
         "the last number has no places: it ends with the text": each(
             text, lambda i, start, end: 0 if end == len(text) else end - i
         ),
+        "a 0 ends a number; it is a digit like the others": each(text, from_last, "[1-9]+"),
+        "zeros in front of a number get no place; they are digits, too": each(text, from_last, "[1-9][0-9]*"),
+        "there is a number for each byte; one for each character": each(
+            text.encode().decode("latin-1"), from_last
+        ),
+        "a line end is left out; it gets 0, like any other character": each(
+            text.replace("\n", ""), from_last
+        ),
     }
     want = right
     if labels is not None:
@@ -960,14 +1035,20 @@ def compare(text, labels=None):
             "the labels are added to the places; they replace them": [
                 labels[place - 1] + place if place else 0 for place in right
             ],
+            "a label is taken for a place and replaced again; choose all labels at once": one_by_one(
+                right, labels
+            ),
         }
     mistakes = {sentence: wrong for sentence, wrong in mistakes.items() if wrong != want}
     got = call(place_values, text, labels)
     check(got, want, mistakes, f"place_values({text!r}, {labels}) gives {got!r:.80}")
 
 
-def number(count):
-    return "".join(rng.choices("23456789", k=count))
+def number(count):  # of several digits, one behind the first is 0
+    digits = rng.choices("23456789", k=count)
+    if count > 1:
+        digits[rng.randrange(1, count)] = "0"
+    return "".join(digits)
 
 
 def written(*digits):
@@ -980,15 +1061,21 @@ with points.part(0.5, "sums of two numbers"):
     for text in (written(rng.randint(5, 8), rng.randint(2, 4)), written(12, 30)):
         compare(text)
 with points.part(0.5, "other characters"):
-    for text in (f"{number(3)} + {number(2)} = ", f"({number(2)},{number(5)}-{number(1)})*x{number(4)}", ""):
+    for text in (
+        f"{number(3)} + {number(2)} = ",
+        f"({number(2)},0{number(4)}-{number(1)}.)×x{number(4)}\n{number(2)}",
+        "",
+    ):
         compare(text)
 with points.part(0.5, "labels"):
     compare(written(6, 3), sorted(rng.sample(range(11, 99), 14)))
-    compare(number(3) + "+", sorted(rng.sample(range(11, 99), 5), reverse=True))
+    compare(number(3) + "+", [2, 3, 4, 1])
 with points.part(0.5, "just enough labels, and too few"):
     compare(f"{number(4)}-{number(6)}", sorted(rng.sample(range(11, 99), 6)))
-    check_raises(ValueError, place_values, f"{number(4)}-{number(6)}", sorted(rng.sample(range(11, 99), 5)))
+    for text in (f"{number(4)}-{number(6)}", f"{number(6)}-{number(4)}"):
+        check_raises(ValueError, place_values, text, sorted(rng.sample(range(11, 99), 5)))
     check_raises(ValueError, place_values, number(1), [])
+    check(call(place_values, "+=", []), [0, 0], what="place_values('+=', []), which needs no label")
 points.total()
 ### END HIDDEN TESTS
 
@@ -1085,6 +1172,9 @@ SAYS = {
     "run": "it stops at the first place without a carry; every place counts",
     "longest": "it takes the longest run of carries; count them all",
     "left": "the numbers are aligned at their first digits; align their last digits",
+    "zeros": "it stops at a place where both digits are 0; higher places may carry",
+    "ten": "it looks at ten places only; numbers may be longer",
+    "float": "large numbers lose digits; divide by //, not by /, which gives a float",
     "all": "the share is of all sums; divide by the number of sums with that many carries",
     "count": "it counts the exact answers; divide by the number of sums with that many carries",
     "int": "an answer with a zero in front passes; compare the strings, whole",
@@ -1096,15 +1186,30 @@ SAYS = {
 }
 
 
+def count_by_float(a, b):
+    carries = carry = 0
+    while a or b:
+        carry = (a % 10 + b % 10 + carry) // 10
+        carries += carry
+        a, b = int(a / 10), int(b / 10)
+    return carries
+
+
 def count_carries(a, b, wrong=None):
+    if wrong == "float":
+        return count_by_float(a, b)
     one, two = str(a), str(b)
     width = max(len(one), len(two))
-    seen = {"shorter": min(len(one), len(two)), "first": len(one), "second": len(two)}.get(wrong, width)
+    seen = {"shorter": min(len(one), len(two)), "first": len(one), "second": len(two), "ten": 10}.get(
+        wrong, width
+    )
     if wrong == "left":
         one, two = one.ljust(width, "0"), two.ljust(width, "0")
     carries = [0]
     for x, y in list(zip(one.zfill(width)[::-1], two.zfill(width)[::-1], strict=True))[:seen]:
         carries.append(int(x) + int(y) + (0 if wrong == "alone" else carries[-1]) > 9)
+        if wrong == "zeros" and x == y == "0" and not carries[-2]:
+            break
     in_a_row = [len(list(group)) for carry, group in groupby(carries[1:]) if carry]
     if wrong == "run":
         return in_a_row[0] if carries[1] else 0
@@ -1149,6 +1254,8 @@ def compare(write, caught):
 def long():  # each pair both ways; two of three answers are exact
     pairs = [(rng.randrange(10**6, 10**7), rng.randrange(10**4, 10**5)) for _ in range(3)]
     pairs += [(rng.randrange(500, 1000), rng.randrange(500, 1000)), (99_999, rng.randint(1, 9))]
+    pairs += [(7_000_000 + rng.randint(1, 4), 8_000_000 + rng.randint(1, 4))]
+    pairs += [(rng.randrange(10**29, 10**30), rng.randrange(10**29, 10**30))]
     exact = [str(a + b) for a, b in pairs]
     return pairs + [pair[::-1] for pair in pairs] + pairs, exact + [str(a + b + 1) for a, b in pairs] + exact
 
@@ -1173,6 +1280,21 @@ def mixed():
     return problems, [form.format(n=n, other=n + 10) for form, n in zip(forms, sums, strict=True)]
 
 
+# An answer to a sum n, whether it is exact, and what it means if that is not so.
+FORMS = [
+    ("\n{n} \n", 1.0, "line ends around an answer do not count, either; strip() takes them off"),
+    ("{tens} {units}", 0.0, "a space inside an answer counts"),
+    ("{tens},{units}", 0.0, "a comma inside an answer counts"),
+    ("{n}.", 0.0, "a full stop counts"),
+    ("+{n}", 0.0, "a sign in front counts; compare the strings"),
+    ("{n} {other}", 0.0, "the first word alone passes; compare the whole answer"),
+    ("{other} {n}", 0.0, "the last word alone passes; compare the whole answer"),
+    ("{n}\n{other}", 0.0, "the first line alone passes; compare the whole answer"),
+    ("={n}", 0.0, "what stands behind '=' passes; compare the whole answer"),
+    ("", 0.0, "an empty answer is not exact"),
+]
+
+
 def one_sided():  # no exact answer to the sums that carry
     exact, off = two_digits(SMALL), two_digits(LARGE)
     return exact + off, [str(a + b) for a, b in exact] + [str(a + b - 10) for a, b in off]
@@ -1180,10 +1302,20 @@ def one_sided():  # no exact answer to the sums that carry
 
 points, rng = Points(1), random.Random()
 with points.part(0.5, "the number of carries"):
-    compare(long, ["alone", "top", "shorter", "first", "second", "units", "run", "longest", "left"])
+    wrong = ["alone", "top", "shorter", "first", "second", "units", "run", "longest", "left"]
+    compare(long, [*wrong, "zeros", "ten", "float"])
+    what = "exact_by_carries([(0, 0), (3, 4)], ['1', '7'])"
+    check(call(exact_by_carries, [(0, 0), (3, 4)], ["1", "7"]), {0: 0.5}, what=what)
 with points.part(0.5, "the share of exact answers"):
     compare(mixed, ["all", "count", "percent", "off", "int", "part", "spaces"])
     compare(one_sided, ["missing"])
+    for form, exact, said in FORMS:
+        ((a, b), *_), other = two_digits(SMALL), rng.randint(100, 999)
+        tens, units = divmod(a + b, 10)
+        answer = form.format(n=a + b, tens=tens, units=units, other=other)
+        got = call(exact_by_carries, [(a, b)], [answer])
+        what = f"exact_by_carries([({a}, {b})], [{answer!r}]) gives {got!r:.60}"
+        check(got, {0: exact}, {said: {0: 1 - exact}}, what)
 points.total()
 ### END HIDDEN TESTS
 

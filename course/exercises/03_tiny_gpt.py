@@ -22,6 +22,7 @@
 # right result is right; PyTorch's own functions are allowed. Should you want a helper function, define it
 # inside the function that uses it: the tests, hidden ones too, define functions of their own (`call`,
 # `check`, ...) and would replace yours of the same name.
+# Use Python, torch and NumPy: the grader has no pandas, SciPy or scikit-learn.
 #
 # **Notation.** B texts in a batch, T tokens (词元), D width, H heads (头), V entries in the vocabulary
 # (词表); shapes are written (B, T, D). Scores, or logits, are what a model gives before the softmax.
@@ -46,7 +47,8 @@ torch.set_num_threads(1)  # tensors as small as these gain nothing from a second
 #
 # The model gives V scores at each of the T positions. The softmax over these V scores gives each token
 # of the vocabulary its probability. The loss at a position is −ln of the probability of the target. The
-# result is the mean over all B·T positions, in nats (奈特), that is, with natural logarithms.
+# result is the mean over all B·T positions, in nats (奈特), that is, with natural logarithms. Scores may be
+# large and a probability tiny: exp(200) is infinite in `float32`, and −ln of e⁻⁶⁰ is 60.
 #
 # `model` is any function from ids (B, T) to scores (B, T, V). Training uses your result: return a tensor
 # of shape (), so that `backward()` reaches the model's weights.
@@ -57,7 +59,7 @@ def next_token_loss(model, texts):
     """Mean cross-entropy of the next token, in nats.
 
     model: a function, ids (B, T) -> scores (B, T, V).
-    texts: ids, (B, T + 1).
+    texts: ids, (B, T + 1); not every id of the vocabulary need occur.
     Returns a tensor of shape (), from which backward() reaches the weights.
     """
     ### BEGIN SOLUTION
@@ -103,8 +105,9 @@ check_unchanged(next_token_loss, lambda ids: table[ids], texts)
 print("next_token_loss: right")
 
 # %% nbgrader={"grade": true, "grade_id": "next_token_loss_hidden", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random texts, with a model that looks at all tokens so far, 0.5 points each:
-# the loss; its gradient.
+# Hidden tests on random texts, in which one id does not occur, with a model that looks at all tokens so
+# far, 0.5 points each: the loss, also of one text of two tokens and with large scores; besides the right
+# loss, its gradient.
 ### BEGIN HIDDEN TESTS
 B, T, V = 3, 5, 7
 
@@ -114,7 +117,7 @@ def make_model():
     return weight, lambda ids: weight[ids].cumsum(dim=1)
 
 
-def expected(model):
+def expected(model, texts):
     log_probabilities = model(texts[:, :-1]).log_softmax(-1)
     return -log_probabilities.gather(-1, texts[:, 1:, None]).mean()
 
@@ -167,14 +170,33 @@ def mistakes(model):
 
 
 while True:  # until every mistake gives another number
-    weights, texts = fresh(V, V), fresh(B, T + 1, V).argmax(-1)
+    weights, texts = fresh(V, V), fresh(B, T + 1, V - 1).argmax(-1)  # the last id does not occur
     _, model = make_model()
-    met = [expected(model), *mistakes(model).values()]
+    met = [expected(model, texts), *mistakes(model).values()]
     if not any(_equal(a, b, 4e-3) for i, a in enumerate(met) for b in met[:i]):
         break
+scores = model(texts[:, :-1])
+behind = (scores.amax(-1) - scores.gather(-1, texts[:, 1:, None]).squeeze(-1)).max().item()
+
+
+def large(ids):
+    """Scores around 200; the least probable target is 60 behind the highest."""
+    return 200 + 60 / behind * model(ids)
+
+
 points = Points(1)
 with points.part(0.5, "the loss"):
-    check(call(next_token_loss, model, texts), expected(model).item(), mistakes(model), "the loss")
+    check(call(next_token_loss, model, texts), expected(model, texts).item(), mistakes(model), "the loss")
+    one = texts[:1, :2]
+    what = "the loss of one text of two tokens"
+    check(call(next_token_loss, model, one), expected(model, one).item(), what=what)
+    trouble = {"exp(200) is infinite; take log_softmax or cross_entropy": math.nan}
+    p = large(texts[:, :-1]).softmax(-1).gather(-1, texts[:, 1:, None])
+    for tiny in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12):
+        said = f"{tiny:g} is added to a probability; take log_softmax or cross_entropy"
+        trouble[said] = -(p + tiny).log().mean().item()
+    got = call(next_token_loss, large, texts)
+    check(got, expected(large, texts).item(), trouble, "the loss, where scores are around 200")
 with points.part(0.5, "the gradient"):
     weight, model = make_model()
     loss = call(next_token_loss, model, texts)
@@ -182,9 +204,11 @@ with points.part(0.5, "the gradient"):
         raise CheckFailed(
             "backward() cannot reach the weights; no .item(), no torch.no_grad(), no new tensor"
         )
-    loss.sum().backward()
     other, model = make_model()
-    expected(model).backward()
+    right = expected(model, texts)
+    check(loss, right, what="the loss")
+    loss.backward()
+    right.backward()
     check(weight.grad, other.grad, what="the gradient")
 points.total()
 ### END HIDDEN TESTS
@@ -360,7 +384,7 @@ print("block: right")
 # %% nbgrader={"grade": true, "grade_id": "block_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers. 0.5 points: a single token, which sees only itself, so that its
 # attention gives its own value. 1 point: several texts and tokens. 0.5 points: large scores, where no
-# token may let a later one through.
+# token may let a later one through and exp would be infinite, and a text of 20 tokens.
 ### BEGIN HIDDEN TESTS
 def normed(x, axis=-1):
     centred = x - x.mean(axis, keepdim=True)
@@ -467,13 +491,27 @@ SAYS = {
 }
 
 
-def compare(B, T):
+def lead(x, w_qkv, H):
+    """By how much the highest score of a query is above its others, where it is least."""
+    (B, T, D), later = x.shape, torch.ones(x.shape[1], x.shape[1]).triu(1).bool()
+    q, k = (normed(x) @ w_qkv[: 2 * D].T).view(B, T, 2, H, -1).permute(2, 0, 3, 1, 4)
+    best = (q @ k.mT / math.sqrt(D // H)).masked_fill(later, -torch.inf)[:, :, 1:].topk(2).values
+    return (best[..., 0] - best[..., 1]).min()
+
+
+def compare(B, T, size=1):
+    """size: of queries and keys; where it is large, one token has all the weight, so rounding is nothing."""
     D, H, M = 12, 3, 20
-    inputs = (8 * fresh(B, T, D) + 1, fresh(3 * D, D) / 3, fresh(D, D) / 3, fresh(M, D) / 3)
-    inputs += (fresh(D, M) / 3, H)
+    while True:
+        inputs = (8 * fresh(B, T, D) + 1, fresh(3 * D, D) / 3, fresh(D, D) / 3, fresh(M, D) / 3)
+        inputs += (fresh(D, M) / 3, H)
+        inputs[1][: 2 * D] *= size
+        if size == 1 or lead(inputs[0], inputs[1], H) > 30:
+            break
     got = call(block, *inputs)
     mistakes = {sentence: reference(*inputs, wrong) for wrong, sentence in SAYS.items()}
-    check(got, reference(*inputs), mistakes, "block")
+    what = "block" if size == 1 else f"block, {T} tokens, scores whose exp is infinite"
+    check(got, reference(*inputs), mistakes, what)
 
 
 points = Points(2)
@@ -492,6 +530,7 @@ with points.part(0.5, "large scores"):
             "make forbidden scores -inf, and the last thing before the softmax"
         )
     compare(1, 6)
+    compare(1, 20, 40)
 points.total()
 ### END HIDDEN TESTS
 
@@ -702,8 +741,8 @@ points.total()
 def learning_rate(step, steps, peak, warmup, floor):
     """The learning rate of one step: warm-up, then a cosine down to the floor.
 
-    step: an int, 0 or more, perhaps more than steps; steps: an int; 0 <= warmup <= steps - 2;
-    0 <= floor < peak.
+    step: an int, 0 or more, perhaps more than steps; steps: an int, perhaps 100,000;
+    0 <= warmup <= steps - 2; peak and floor: floats, 0 <= floor < peak, 0.0003 and 0.0 for instance.
     Returns a float.
     """
     ### BEGIN SOLUTION
@@ -832,7 +871,8 @@ print("learning_rate: right")
 
 # %% nbgrader={"grade": true, "grade_id": "learning_rate_hidden", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random numbers, 0.5 points each: all steps of a run;
-# the edges: no warm-up, two steps after the warm-up, steps after the end.
+# the edges: no warm-up, two steps after the warm-up, steps after the end, a tiny peak with the floor 0, a
+# run of 100,000 steps.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -882,25 +922,32 @@ def reference(step, steps, peak, warmup, floor, wrong=None):
     return floor + (peak if wrong == "added" else peak - floor) * wave
 
 
-def compare(steps, warmup, after=0):
-    peak = rng.uniform(3, 9)
-    setting = (steps, peak, warmup, peak * rng.uniform(0.1, 0.4))
-    which = range(steps + after)
-    want = [reference(step, *setting) for step in which]
-    mistakes = {said: [reference(step, *setting, wrong) for step in which] for wrong, said in SAYS.items()}
+def compare(which, steps, warmup, tiny=False):
+    """Those steps; tiny: a peak of a few 0.0001 and the floor 0, in units of 0.0001, so that rounding shows."""
+    peak, unit = (rng.uniform(3, 9) * 1e-4, 1e-4) if tiny else (rng.uniform(3, 9), 1)
+    setting = (steps, peak, warmup, 0.0 if tiny else peak * rng.uniform(0.1, 0.4))
+    want = [reference(step, *setting) / unit for step in which]
+    mistakes = {
+        said: [reference(step, *setting, wrong) / unit for step in which] for wrong, said in SAYS.items()
+    }
     mistakes = {said: rates for said, rates in mistakes.items() if not _equal(rates, want, 1e-3)}
     got = [call(learning_rate, step, *setting) for step in which]
-    check(got, want, mistakes, f"all steps of learning_rate(step, {', '.join(f'{x:.3g}' for x in setting)})")
+    got = [rate / unit for rate in got] if tiny else got
+    asked = f"learning_rate(step, {steps}, {peak:.3g}, {warmup}, {setting[-1]:.3g})"
+    said = f"steps {which} of {asked}" if isinstance(which, list) else f"all steps of {asked}"
+    check(got, want, mistakes, said + (", times 10,000" if tiny else ""))
 
 
 points, rng = Points(1), random.Random()
 with points.part(0.5, "all steps of a run"):
-    compare(rng.randint(17, 25), rng.randint(4, 8))
+    steps = rng.randint(17, 25)
+    compare(range(steps), steps, rng.randint(4, 8))
 with points.part(0.5, "the edges"):
-    compare(rng.randint(9, 14), 0)
-    warmup = rng.randint(3, 6)
-    compare(warmup + 2, warmup)
-    compare(rng.randint(9, 14), 3, 4)
+    steps, warmup = rng.randint(9, 14), rng.randint(3, 6)
+    compare(range(steps), steps, 0)
+    compare(range(warmup + 2), warmup + 2, warmup)
+    compare(range(steps + 4), steps, 3, tiny=True)
+    compare([0, 10_000, 60_000, 300_000], 100_000, 20_000)
 points.total()
 ### END HIDDEN TESTS
 
@@ -928,8 +975,8 @@ points.total()
 def sampling_probabilities(scores, temperature, top_p):
     """The probabilities of the next token.
 
-    scores: (B, V); temperature: a float, 0 or more; top_p: a float, 0 < top_p <= 1.
-    Returns (B, V); each row sums to 1.
+    scores: (B, V); temperature: a float, 0 or more, perhaps 0.005; top_p: a float, 0 < top_p <= 1.
+    Returns (B, V), float32 at every temperature; each row sums to 1.
     """
     ### BEGIN SOLUTION
     if temperature == 0:
@@ -1018,6 +1065,8 @@ mistakes = {
     "one token for all rows; each row has its own highest score": [[0, 0, 0, 0], [1, 0, 0, 0]],
 }
 check(got, torch.tensor([[0, 1.0, 0, 0], [1, 0, 0, 0]]), mistakes, "temperature 0, two rows")
+if isinstance(got, torch.Tensor) and not got.is_floating_point():
+    raise CheckFailed(f"temperature 0: the dtype is {got.dtype}; probabilities are float32, here too")
 
 # Four equal scores, 1/4 each: with top_p 0.5, two are enough, and the smaller ids come first.
 mistakes = {
@@ -1031,8 +1080,9 @@ check_unchanged(sampling_probabilities, scores, 2.0, 0.75)
 print("sampling_probabilities: right")
 
 # %% nbgrader={"grade": true, "grade_id": "sampling_probabilities_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random scores, 0.5 points each: temperature, with top_p 1; temperature and top-p;
-# temperature 0 and a tiny top_p; equally probable tokens.
+# Hidden tests on random scores, 0.5 points each: temperatures below and above 1, with top_p 1, also where
+# exp(score / temperature) is infinite; temperature and top-p; temperature 0 and a tiny top_p; equally
+# probable tokens, as the first ones, behind another one, and among 50.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -1118,29 +1168,37 @@ def compare(scores, temperature, top_p, caught):
 
 points, rng = Points(2), random.Random()
 with points.part(0.5, "temperature"):
-    while not compare(
-        fresh(3, 9), rng.choice([0.4, 2.5]), 1.0, ["no temperature", "times", "after", "again", "batch"]
-    ):
-        pass
+    caught = ["no temperature", "times", "after", "again", "batch"]
+    for temperature in (0.4, 2.5):
+        while not compare(fresh(3, 9), temperature, 1.0, caught):
+            pass
+    scores = 2 + 0.01 * fresh(3, 100)
+    got = call(sampling_probabilities, scores, 0.005, 1.0)
+    mistakes = {"exp(400) is infinite; take softmax, which subtracts the highest first": scores * math.nan}
+    check(got, reference(scores, 0.005, 1.0), mistakes, "temperature 0.005, top_p 1, 100 scores around 2")
 with points.part(0.5, "temperature and top-p"):
     caught = [wrong for wrong in SAYS if wrong not in ("all", "larger", "no temperature", "again")]
     while not compare(3 + 2 * fresh(3, 9), rng.uniform(1.3, 1.8), rng.uniform(0.55, 0.85), caught):
         pass
 with points.part(0.5, "temperature 0, tiny top_p"):
-    scores = fresh(3, 9)
-    scores[0, [7, 2, 5]] = 4.0
-    scores[1, [8, 6]] = 4.0
+    scores = fresh(3, 9) - 9  # all of them negative
+    scores[0, [7, 2, 5]] = -3.0
+    scores[1, [8, 6]] = -3.0
     for temperature, top_p in [(0.0, 1.0), (0.0, 0.3), (0, 1e-6)]:
         got = call(sampling_probabilities, scores, temperature, top_p)
         check(got, reference(scores, 0, 1.0), what=f"temperature {temperature}, top_p {top_p}")
+    check_unchanged(sampling_probabilities, scores, 0.0, 0.3)
     scores = fresh(20, 9)
     got = call(sampling_probabilities, scores, 1.0, 1e-6)
     check(got, reference(scores, 0, 1.0), what="temperature 1, top_p 1e-06")
 with points.part(0.5, "equally probable tokens"):
-    scores = torch.full((2, 9), -1.0)  # ids that share the first places, in a random order
-    for row in scores:
-        row[rng.sample(range(9), 5)] = 3.0
-    compare(scores, 1.0, 0.5, ["all", "larger", "dropped", "one more", "no top-p", "not renormalised"])
+    caught = ["all", "larger", "dropped", "one more", "no top-p", "not renormalised"]
+    for V, many, first in ((9, 5, 0), (9, 6, 1), (50, 12, 0)):  # `first` ids come before those that are equal
+        scores = torch.full((2, V), -1.0)
+        for row in scores:
+            ids = rng.sample(range(V), many)
+            row[ids], row[ids[:first]] = 3.0, 4.0
+        assert compare(scores, 1.0, 0.5, caught), "these scores do not tell mistakes apart"
 points.total()
 ### END HIDDEN TESTS
 
@@ -1201,6 +1259,8 @@ computed = []  # how many tokens each call computes
 
 
 def toy(tokens, positions, past):
+    if not all(isinstance(ids, torch.Tensor) and ids.dtype == torch.int64 for ids in (tokens, positions)):
+        raise CheckFailed("tokens and positions of a call must be tensors, int64")
     if tokens.dim() != 1 or tokens.shape != positions.shape:
         shapes = f"{tuple(tokens.shape)} and {tuple(positions.shape)}"
         raise CheckFailed(f"tokens and positions of a call have the shapes {shapes}; both must be (T,)")
@@ -1238,6 +1298,8 @@ mistakes = {
     "the prompt stands in the result; return the new tokens alone": [7, 3, 1, 9, 3, 4],
 }
 check(got, want, mistakes, "the tokens")
+if isinstance(got, torch.Tensor) and got.dtype != torch.int64:
+    raise CheckFailed(f"the tokens: their dtype is {got.dtype}; ids are int64")
 mistakes = {
     "these are the scores of every token, also of the prompt's; return those from which you chose": F.one_hot(
         torch.tensor([2, 4, 9, 3, 4]), 10
@@ -1260,8 +1322,9 @@ print("generate: right")
 
 # %% nbgrader={"grade": true, "grade_id": "generate_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests with a Transformer (rotary positions, two heads, three layers) of random weights.
-# 0.5 points: one new token. 1 point: several tokens, after a longer prompt and after one of a single
-# token. 0.5 points: besides the right result, how many tokens go through the model.
+# 0.5 points: one new token. 1 point: several tokens, id 0 among them, after a longer prompt and after one of
+# a single token. 0.5 points: besides the right result, how many tokens go through the model, with a prompt
+# of 33 tokens.
 ### BEGIN HIDDEN TESTS
 H, d, V, LAYERS = 2, 4, 13, 3
 D = H * d
@@ -1298,6 +1361,10 @@ def make_model():
         return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], -1)
 
     def model(tokens, positions, past):
+        given = (tokens, positions)
+        right = all(isinstance(ids, torch.Tensor) and ids.dtype == torch.int64 for ids in given)
+        if not right or tokens.dim() != 1 or tokens.shape != positions.shape:
+            raise CheckFailed("tokens and positions of a call must be tensors, int64, both of shape (T,)")
         computed.append(len(tokens))
         x, new = table[tokens], []
         for layer in range(LAYERS):
@@ -1360,11 +1427,12 @@ def mistaken(model, prompt, count, wrong):
 
 def compare(T, count):
     """How many tokens went through the model."""
-    while True:  # where all tokens are the same, so are all values, and much that is wrong does not show
+    while True:  # where all tokens are the same, so are all values, and much that is wrong does not show;
+        # id 0 is no sign to stop
         model, computed = make_model()
         prompt = fresh(T, V).argmax(-1)
         want = expected(model, prompt, count)
-        if count == 1 or len(want["tokens"].unique()) > 2:
+        if count == 1 or len(want["tokens"].unique()) > 2 and 0 in want["tokens"][:-1]:
             break
     mistakes = {said: mistaken(model, prompt, count, wrong) for wrong, said in SAYS.items()}
     computed.clear()
@@ -1381,11 +1449,11 @@ with points.part(1, "several tokens"):
     compare(1, 5)
 with points.part(0.5, "how many tokens go through the model"):
     mistakes = {
-        "every token goes through the model again at each step": sum(range(7, 12)),
-        "one token too many: the last one you chose, or a token of the prompt twice": 12,
-        "the prompt goes through the model twice": 18,
+        "every token goes through the model again at each step": sum(range(33, 38)),
+        "one token too many: the last one you chose, or a token of the prompt twice": 38,
+        "the prompt goes through the model twice": 70,
     }
-    check(compare(7, 5), 7 + 5 - 1, mistakes, "how many tokens went through the model")
+    check(compare(33, 5), 33 + 5 - 1, mistakes, "how many tokens went through the model")
 points.total()
 ### END HIDDEN TESTS
 
@@ -1405,7 +1473,7 @@ points.total()
 #
 # and the line goes through (x̄, ȳ). Return a dictionary:
 #
-# - `a` and `b`; b is positive where the loss falls.
+# - `a` and `b`; b is positive where the loss falls, negative where it rises.
 # - `prediction`: the loss that the law gives for `larger` parameters, floor included.
 # - `range`: how much the prediction depends on single models. Leave out one model at a time, fit the
 #   others anew and predict the loss for `larger`. Give the least and the greatest of these predictions,
@@ -1416,8 +1484,9 @@ points.total()
 def fit_power_law(N, losses, larger, floor=0.0):
     """Fit loss = floor + a * N**(-b) and predict.
 
-    N: a list of three or more different positive numbers, in any order; losses: a list of as many
-    floats, all above floor; larger: a positive number; floor: a float, 0 or more.
+    N: a list of three or more different positive numbers, in any order, perhaps in millions and below 1;
+    losses: a list of as many floats, all above floor, losses[i] with N[i] parameters; larger: a positive
+    number; floor: a float, 0 or more.
     Returns {"a": float, "b": float, "prediction": float, "range": (float, float)}.
     """
     ### BEGIN SOLUTION
@@ -1509,13 +1578,15 @@ print("fit_power_law: right")
 
 
 # %% nbgrader={"grade": true, "grade_id": "fit_power_law_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random laws, 0.5 points each: a and b, where the losses follow the law exactly;
-# a and b, where they do not quite; the prediction with a floor; the range.
+# Hidden tests on random laws, 0.5 points each: a and b, where the losses follow the law exactly and rise;
+# a and b, where they fall and do not quite follow it; the prediction with a floor, N in millions, some below
+# 1; the range, also with three models.
 ### BEGIN HIDDEN TESTS
 import random
 
 SAYS = {
-    "sign": "b has the wrong sign; the exponent is -b, and b is positive where the loss falls",
+    "sign": "b has the wrong sign; it is minus the slope: positive where the loss falls, negative where it rises",
+    "apart": "N and losses are sorted each for itself; losses[i] belongs to N[i]",
     "ln a": "a is the logarithm of a; return a itself",
     "no logs": "the line is fitted without logarithms; take ln N and ln(loss - floor)",
     "ln loss": "only the loss is a logarithm; take ln N, too",
@@ -1557,6 +1628,8 @@ def fit(N, losses, larger, floor=0.0, wrong=None):
     less = 0.0 if wrong in ("no floor", "floor after", "only back") else floor
     fx = {"no logs": float, "ln loss": float, "mixed": math.log10, "base": math.log10}.get(wrong, math.log)
     fy = {"no logs": float, "ln N": float, "base": math.log10}.get(wrong, math.log)
+    if wrong == "apart":
+        N, losses = sorted(N), sorted(losses, reverse=True)
     points = [
         (fx(n), fy(loss - less) - (floor if wrong == "floor after" else 0))
         for n, loss in zip(N, losses, strict=True)
@@ -1590,25 +1663,25 @@ def fit(N, losses, larger, floor=0.0, wrong=None):
     }
 
 
-def draw(noise, floor):
-    b, count = rng.uniform(0.2, 0.4), rng.choice([5, 7])
+def draw(noise, floor, rises=False, unit=1, count=None):
+    b, count = rng.uniform(0.2, 0.4) * (-1 if rises else 1), count or rng.choice([5, 7])
     a = rng.uniform(4, 8) * 1000**b
     N = [round(10 ** rng.uniform(i, i + 0.5)) for i in range(3, 3 + count)]
     off = [noise * rng.uniform(1, 1.5) * (-1) ** i for i in range(count)]  # above and below in turn
     models = [(n, floor + a * n**-b * math.exp(e)) for n, e in zip(N, off, strict=True)]
     rng.shuffle(models)
-    given = ([n for n, _ in models], [loss for _, loss in models], 10 * max(N))
+    given = ([n / unit for n, _ in models], [loss for _, loss in models], 10 * max(N) / unit)
     return given + ((floor,) if floor else ())
 
 
-def compare(names, noise, floor, caught):
+def compare(names, noise, floor, caught, **kind):
     """With numbers that tell these mistakes from the right result and from each other."""
 
     def asked(result):
         return {name: result[name] for name in names}
 
     while True:
-        given = draw(noise, floor)
+        given = draw(noise, floor, **kind)
         want = asked(fit(*given))
         mistakes = {SAYS[wrong]: asked(fit(*given, wrong=wrong)) for wrong in caught}
         met = [want, *mistakes.values()]
@@ -1623,17 +1696,18 @@ def compare(names, noise, floor, caught):
 
 
 points, rng = Points(2), random.Random()
-logs, lines = ["no logs", "ln loss", "ln N", "base", "origin"], ["ends", "extremes", "turned"]
+logs, lines = ["no logs", "ln loss", "ln N", "base", "origin"], ["ends", "extremes", "turned", "apart"]
 floors = ["no floor", "floor after", "only back", "not back"]
-with points.part(0.5, "a and b, exactly"):
-    compare(["a", "b"], 0.0, 0.0, ["sign", "ln a", "mixed", *logs])
+with points.part(0.5, "a and b, exactly, with losses that rise"):
+    compare(["a", "b"], 0.0, 0.0, ["sign", "ln a", "mixed", "apart", *logs], rises=True)
 with points.part(0.5, "a and b, not quite"):
     compare(["a", "b"], 0.2, 0.0, ["sign", "ln a", "mixed", *logs, *lines])
-with points.part(0.5, "the prediction with a floor"):
-    compare(["prediction"], 0.2, rng.uniform(1, 2), ["straight", *logs, *lines, *floors])
+with points.part(0.5, "the prediction with a floor, N in millions"):
+    compare(["prediction"], 0.2, rng.uniform(1, 2), ["straight", *logs, *lines, *floors], unit=1e6)
 with points.part(0.5, "the range"):
     ranges = ["range of the losses", "without one end", "turned range"]
     compare(["range"], 0.2, rng.uniform(1, 2), [*ranges, *logs, *lines, *floors])
+    compare(["range"], 0.2, 0.0, ["range of the losses", "turned range"], count=3)
 points.total()
 ### END HIDDEN TESTS
 

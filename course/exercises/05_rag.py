@@ -21,6 +21,7 @@
 # allowed. Should you want a helper function, define it inside the function that uses it: the tests,
 # hidden ones too, define functions of their own (`call`, `check`, ...) and would replace yours of the
 # same name. No test turns on a rounding error.
+# Use Python, torch and NumPy: the grader has no pandas, SciPy or scikit-learn.
 #
 # **The idea.** A language model knows what it has read in training, and cannot say where it has read it.
 # So we keep the facts outside, as texts. For each question, the query (查询), we first look for the texts that may hold the answer; this is retrieval (检索). Then the model reads these texts and the question together and
@@ -69,7 +70,7 @@ torch.set_num_threads(1)  # tensors as small as these gain nothing from a second
 def chunk(words, size, overlap):
     """Chunks of `size` words, each starting `size - overlap` words after the one before.
 
-    words: a list of strings; 0 <= overlap < size, else ValueError.
+    words: a list of strings, maybe none; 0 <= overlap < size, else ValueError, whatever the words.
     Returns a list of lists of strings.
     """
     ### BEGIN SOLUTION
@@ -158,7 +159,8 @@ print("chunk: right")
 
 # %% nbgrader={"grade": true, "grade_id": "chunk_hidden", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random texts, in which words occur more than once. 0.5 points: texts whose last chunk is
-# full or not. 0.25 points: texts of at most `size` words, down to none. 0.25 points: where to raise.
+# full or not, also with a large overlap. 0.25 points: texts of at most `size` words, down to none. 0.25 points: where
+# to raise, and where not.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -177,11 +179,14 @@ SAYS = {
     "early": "it stops at a chunk whose last word is equal to the text's last word; words occur more than "
     "once, so compare positions",
     "string": "a chunk is one string; return lists of words",
+    "split": "a word was cut at the space in it; take the words of the list as they are",
+    "once": "one chunk that lies inside the one before was left out, and there are more of them",
 }
 
 
 def expected(words, size, overlap, wrong=None):
     """The right chunks, or what comes out with one thing wrong, a key of SAYS."""
+    words = " ".join(words).split() if wrong == "split" else words
     n = len(words)
     if not n:
         return []
@@ -197,10 +202,10 @@ def expected(words, size, overlap, wrong=None):
         first = max(0, start - overlap) if wrong == "on top" else start
         spans.append((first, min(n, start + size + (overlap if wrong == "longer" else 0))))
         last = spans[-1][1]
-        if wrong != "inside" and last == n or wrong == "early" and words[last - 1] == words[-1]:
+        if wrong not in ("inside", "once") and last == n or wrong == "early" and words[last - 1] == words[-1]:
             break
     before, (start, end) = spans[:-1], spans[-1]
-    if wrong == "lost" and end - start < size:
+    if wrong == "lost" and end - start < size or wrong == "once" and before and end - start <= overlap:
         spans = before
     elif wrong == "moved":
         spans = [*before, (max(0, n - size), n)]
@@ -211,12 +216,18 @@ def expected(words, size, overlap, wrong=None):
 
 
 def compare(n, size, overlap):
+    grey = "grey" if n <= size else "dark grey"  # a word with a space, in long texts
     while True:  # until every mistake that differs at these sizes gives something else
-        words = [rng.choice(["red", "green", "blue", "grey", "black", "white"]) for _ in range(n)]
+        words = [rng.choice(["red", "green", "blue", grey, "black", "white"]) for _ in range(n)]
         want = expected(words, size, overlap)
         results = {wrong: expected(words, size, overlap, wrong) for wrong in SAYS}
         differ = [result for result in results.values() if result != want]
-        if n <= size or results["early"] not in [want, *(r for r in differ if r is not results["early"])]:
+        early = results["early"]
+        if (
+            n <= size
+            or want != results["split"]
+            and early not in [want, *(r for r in differ if r is not early)]
+        ):
             break
     mistakes = {"there is none, although the text has words; it has one chunk": []} if n <= size else {}
     mistakes |= {SAYS[wrong]: result for wrong, result in results.items()}
@@ -230,12 +241,20 @@ with points.part(0.5, "long texts"):
     for rest in [0, rng.randint(1, 3)]:  # so many words are missing in the last chunk
         size, overlap = rng.randint(10, 11), rng.randint(3, 4)
         compare(size + 4 * (size - overlap) - rest, size, overlap)
+    compare(17, 7, rng.randint(5, 6))
+    words, same = ["left", "right"] * 6, [["left", "right"] * 2] * 5
+    mistakes = {
+        "equal chunks are left out; the same words, further on in the text, are another chunk": same[:1]
+    }
+    check(call(chunk, words, 4, 2), same, mistakes, "a text that repeats itself, size 4, overlap 2")
 with points.part(0.25, "short texts"):
     for n in [0, 1, rng.randint(2, 4), 7]:
         compare(n, 7, rng.randint(4, 6))
 with points.part(0.25, "where to raise"):
-    for size, overlap in [(4, -1), (3, rng.randint(4, 6)), (5, 5)]:
-        check_raises(ValueError, chunk, ["one", "two", "three"] * 4, size, overlap)
+    check(call(chunk, ["one", "two"], 3, 1), [["one", "two"]], {}, "two words, size 3, overlap 1")
+    for words in [["one", "two", "three"] * 4, ["one", "two"], []]:
+        for size, overlap in [(4, -1), (3, rng.randint(4, 6)), (5, 5)]:
+            check_raises(ValueError, chunk, words, size, overlap)
 points.total()
 ### END HIDDEN TESTS
 
@@ -287,7 +306,7 @@ points.total()
 def bm25(query, documents, k1=1.5, b=0.75):
     """The BM25 score of each document, for one query.
 
-    query: a list of words; documents: a list of N lists of words, none of them empty; k1 > 0; 0 <= b <= 1.
+    query: a list of words, maybe none; documents: a list of N lists of words, none of them empty; k1 > 0; 0 <= b <= 1.
     Returns a tensor (N,), of any floating-point type.
     """
     ### BEGIN SOLUTION
@@ -365,10 +384,11 @@ print("bm25: right")
 
 
 # %% nbgrader={"grade": true, "grade_id": "bm25_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random documents, 0.5 points each: k1 and b left at their defaults; other k1 and b; words
-# that stand more than once in the query; words that no document holds.
+# Hidden tests on random documents, two of them equal, 0.5 points each: k1 and b left at their defaults; other k1 and b,
+# also b = 0 and 1; words that stand more than once in the query; words that no document holds, and no words.
 ### BEGIN HIDDEN TESTS
 import random
+import re
 
 SAYS = {
     "occurrences": "n counts how often a word occurs; it is the number of documents that hold it",
@@ -392,6 +412,10 @@ SAYS = {
     "1.2": "k1 is 1.2 where nothing is given; its default is 1.5",
     "once": "a word that stands twice in the query counts once; it counts twice",
     "substring": "a word is found inside a longer one; count whole words, in the list",
+    "edges": 'a word is found inside a longer one, as "tea" in "tea-time"; count whole words, in the list',
+    "spaces": "of two equal words in a row one is missed; count in the list, not in a string",
+    "rounded": "the mean length is rounded down; it may be a fraction",
+    "index": "of two equal documents only the first has its score; go by the place, not by the words",
 }
 
 
@@ -409,12 +433,15 @@ def expected(query, documents, k1=1.5, b=0.75, wrong=None):
     mean = {
         "distinct": sum(len(set(document)) for document in documents) / N,
         "total": sum(lengths),
+        "rounded": sum(lengths) // N,
     }.get(wrong, sum(lengths) / N)
     scores = [0.0] * N
     for word in query:
         counts = [document.count(word) for document in documents]
-        if wrong == "substring":
-            counts = [" ".join(document).count(word) for document in documents]
+        texts = [f" {' '.join(document)} " for document in documents]
+        if wrong in ("substring", "edges", "spaces"):
+            find = {"substring": re.escape(word), "edges": rf"\b{word}\b", "spaces": f" {word} "}[wrong]
+            counts = [len(re.findall(find, text)) for text in texts]
         n = sum(counts) if wrong == "occurrences" else sum(count > 0 for count in counts)
         odds = (N - n + 0.5) / (n + 0.5)
         idf = {
@@ -431,16 +458,18 @@ def expected(query, documents, k1=1.5, b=0.75, wrong=None):
             f = min(f, 1) if wrong == "presence" else f
             slow = k1 * (1 - b + b * ratio)
             weight = {"raw": f, "share": f / length}.get(wrong, f * (k1 + 1) / (f + slow))
-            scores[i] += idf * weight / (k1 + 1 if wrong == "lucene" else 1)
+            if wrong != "index" or documents.index(documents[i]) == i:
+                scores[i] += idf * weight / (k1 + 1 if wrong == "lucene" else 1)
     return torch.tensor(scores)
 
 
 def compare(kind, *k1_and_b):
     while True:  # until mistakes can be told apart, as far as this kind of query and k1, b show them
         vocabulary = [f"w{i}" for i in range(1, 13)]
-        often = [rng.choice(vocabulary) for _ in range(3)] + vocabulary
-        documents = [[rng.choice(often) for _ in range(rng.randint(4, 14))] for _ in range(7)]
-        query = ["w1", *rng.sample(vocabulary[1:9], 2)]
+        often = [rng.choice(vocabulary) for _ in range(3)] + vocabulary + ["w1-w2"]
+        documents = [[rng.choice(often) for _ in range(rng.randint(4, 14))] + ["all"] for _ in range(6)]
+        documents.append(list(documents[0]))
+        query = ["w1", rng.choice(vocabulary[1:9]), "all"]
         if not all(any(word in document for document in documents) for word in query):
             continue
         if kind == "repeated":
@@ -458,17 +487,31 @@ def compare(kind, *k1_and_b):
     got = call(bm25, query, documents, *k1_and_b)
     given = " k1={:.3g}, b={:.3g}".format(*k1_and_b) if k1_and_b else " k1 and b left out"
     check(got, want, mistakes, f'the scores for "{" ".join(query)}",{given}')
+    return query, documents
 
 
 points, rng = Points(2), random.Random()
 with points.part(0.5, "k1 and b left at their defaults"):
     compare("plain")
 with points.part(0.5, "other k1 and b"):
-    compare("plain", rng.uniform(2, 3), rng.uniform(0.3, 0.5))
+    k1 = rng.uniform(2, 3)
+    query, documents = compare("plain", k1, rng.uniform(0.3, 0.5))
+    for b in (0, 1):
+        check(
+            call(bm25, query, documents, k1, b),
+            expected(query, documents, k1, b),
+            {},
+            f"the scores with b = {b}",
+        )
 with points.part(0.5, "words more than once in the query"):
     compare("repeated")
 with points.part(0.5, "words that no document holds"):
     compare("absent")
+    for query in (["zebra", "lion"], []):
+        want = torch.zeros(2)
+        check(
+            call(bm25, query, [["tea", "time"], ["tea"]]), want, {}, f"the scores for {query}, in no document"
+        )
 points.total()
 ### END HIDDEN TESTS
 
@@ -586,7 +629,7 @@ print("nearest: right")
 
 # %% nbgrader={"grade": true, "grade_id": "nearest_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random vectors. 1 point: the result. 0.5 points: many equal similarities. 0.25 points:
-# vectors of zeros. 0.25 points: a single query; fewer than k documents.
+# vectors of zeros, and very short ones. 0.25 points: a single query; fewer than k documents; k = 1; the indices' type.
 ### BEGIN HIDDEN TESTS
 SAYS = {
     "dot": "they are q · d; divide by both lengths",
@@ -602,6 +645,9 @@ SAYS = {
     "distance": "these are distances; a similarity is a cosine",
     "minus": "these are 1 minus the cosine; return the cosine",
     "indices": "these are the indices; return the similarities first",
+}
+SHORT = {
+    "added": "something is added to the lengths, which counts where vectors are short; treat zeros apart",
 }
 INDICES = {
     "from 1": "they are counted from 1; documents are numbered from 0",
@@ -621,6 +667,7 @@ def expected(queries, documents, k, wrong=None):
         "whole": (queries / queries.norm()) @ (documents / documents.norm()).T,
         "sums": F.normalize(queries, p=1, dim=1) @ F.normalize(documents, p=1, dim=1).T,
         "squares": (queries @ documents.T) / queries.norm(dim=1)[:, None] ** 2 / documents.norm(dim=1) ** 2,
+        "added": (queries @ documents.T) / (queries.norm(dim=1)[:, None] * documents.norm(dim=1) + 1e-8),
         "no sign": cosine.abs(),
         "lowest": -cosine,
         "near": -distance,
@@ -648,7 +695,7 @@ def vectors(n, width):
 def compare(queries, documents, k, what):
     """Returns the indices, for a check of their own."""
     similarities, _ = expected(queries, documents, k)
-    wrong = {said: expected(queries, documents, k, key)[0] for key, said in SAYS.items()}
+    wrong = {said: expected(queries, documents, k, key)[0] for key, said in (SAYS | SHORT).items()}
     mistakes = {said: values for said, values in wrong.items() if not _equal(values, similarities, 4e-3)}
     got, indices = unpack(call(nearest, queries, documents, k), "similarities", "indices")
     if isinstance(got, torch.Tensor) and got.isnan().any():
@@ -671,6 +718,7 @@ def compare_both(Q, N, k):
     what = f"Q = {Q}, N = {N}, k = {k}"
     indices = compare(queries, documents, k, what)
     check(indices, right, mistakes, f"the indices, with {what}")
+    return indices
 
 
 def in_quarters(n):
@@ -696,12 +744,21 @@ with points.part(0.5, "many equal similarities"):
         if _equal(cosine.gather(1, indices), values, 1e-3):
             mistakes = {"among equal similarities the smaller index comes first": indices}
     check(indices, right, mistakes, "the indices, with many equal similarities")
-with points.part(0.25, "vectors of zeros"):
-    queries, documents = vectors(3, 5), vectors(6, 5)
-    queries[1], documents[2] = 0, 0
-    compare(queries, documents, 6, "vectors of zeros")
-with points.part(0.25, "a single query, and fewer than k documents"):
-    compare_both(1, 4, 6)
+with points.part(0.25, "vectors of zeros, and very short ones"):
+    while True:  # until no two similarities are close, but those of query 1: all of them are 0
+        queries, documents = vectors(3, 5), vectors(6, 5)
+        queries[1], documents[2] = 0, 0
+        queries[2], documents[4] = 1e-5 * queries[2], 1e-5 * documents[4]
+        every, right = expected(queries, documents, 6)
+        if (every[::2, :-1] - every[::2, 1:]).min() > 1e-3:
+            break
+    indices = compare(queries, documents, 6, "vectors of zeros, and very short ones")
+    check(indices, right, {}, "the indices, with vectors of zeros (their similarities are 0, and equal)")
+with points.part(0.25, "a single query, fewer than k documents, k = 1"):
+    compare_both(3, 5, 1)
+    indices = compare_both(1, 4, 6)
+    kind = str(indices.dtype).removeprefix("torch.")
+    check(kind, "int64", {}, "the type of the indices (a float or a short one is no index)")
 points.total()
 ### END HIDDEN TESTS
 
@@ -715,7 +772,8 @@ points.total()
 #
 # $$\text{score}(d) = \sum_{\text{rankings that hold } d} \frac{1}{c + \text{rank of } d}$$
 #
-# - The rank is the place in the list, whatever the score. Ranks count from 1. c is a constant, given as an argument.
+# - The rank is the place in the list, whatever the score: equal scores have different ranks, and a ranking may as well hold
+#   distances, the smallest first. Ranks count from 1. c is a constant, given as an argument.
 # - A ranking need not hold every document. Where it lacks d, it adds nothing to the score of d.
 # - No ranking holds a document twice. Neither does the result.
 # - Return the numbers of the n documents with the highest score(d), the highest first; where there are fewer than n, all of
@@ -805,7 +863,7 @@ print("fuse: right")
 
 # %% nbgrader={"grade": true, "grade_id": "fuse_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random rankings and scores, 0.5 points each: three or four rankings, c from 2 to 5; longer ones, c left
-# at 60; many equal scores; fewer than n documents, empty rankings, no ranking at all.
+# at 60; many equal scores; fewer than n documents, empty rankings, no ranking at all, scores that do not fall.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -838,6 +896,11 @@ TIES = {
     "larger": "among equal scores the smaller number comes first",
     "arrival": "documents with equal scores are in the order of the first ranking; the smaller number comes first",
 }
+SECOND = {
+    "best first": "the smaller number comes first among equal scores, not the better rank (not equal? ranks count from 1)",
+    "votes first": "the smaller number comes first among equal scores, not the one in more rankings (not equal? c is an "
+    "argument)",
+}
 
 
 def expected(rankings, n, c=60, wrong=None, add=math.fsum):
@@ -862,6 +925,8 @@ def expected(rankings, n, c=60, wrong=None, add=math.fsum):
         )[:n]
     if wrong == "all":
         met = [d for d in met if all(d in r for r in rankings)]
+    if wrong == "no zero":
+        met = [d for d in met if d]
 
     def score(d):
         terms = [t[d] for t in tables if d in t] if wrong in SCORES else []
@@ -879,8 +944,14 @@ def expected(rankings, n, c=60, wrong=None, add=math.fsum):
         return {"best": max(terms), "max": max(terms), "mean": total / len(terms)}.get(wrong, total)
 
     scores = {d: -score(d) if wrong != "lowest" else score(d) for d in met}
-    tie = {"larger": lambda d: -d, "arrival": met.index}.get(wrong, lambda d: d)
-    return sorted(met, key=lambda d: (scores[d], tie(d)))[: None if wrong == "too many" else n]
+    ties = {
+        "larger": lambda d: -d,
+        "arrival": met.index,
+        "best first": lambda d: min(r.index(d) for r in rankings if d in r),
+        "votes first": lambda d: -sum(d in r for r in rankings),
+    }
+    tie = ties.get(wrong, lambda d: d)
+    return sorted(met, key=lambda d: (scores[d], tie(d), d))[: None if wrong == "too many" else n]
 
 
 def scored(rankings):
@@ -895,7 +966,7 @@ def scored(rankings):
 def draw(count, documents, lengths, n, c, same=()):
     """Rankings without equal scores, for which each mistake gives another result, but those in `same` the right one."""
     while True:
-        rankings = [rng.sample(range(documents), rng.randint(*lengths)) for _ in range(count)]
+        rankings = [rng.sample(range(1, documents + 1), rng.randint(*lengths)) for _ in range(count)]
         held = {d for r in rankings for d in r}
         score = sorted(sum(1 / (c + r.index(d) + 1) for r in rankings if d in r) for d in held)
         given, met = (scored(rankings), n, c), []
@@ -929,21 +1000,33 @@ with points.part(0.5, "longer rankings, c left at 60"):
     rankings, n, _ = draw(3, 50, (25, 40), 12, 60, same=("60", "zero"))
     compare((rankings, n), SAYS, "the ranking, with c left at 60")
 with points.part(0.5, "equal scores"):
-    while True:  # neighbours in one ranking have changed places in the other
-        first = rng.sample(range(30), 12)
-        second = [first[i ^ 1] for i in range(12)]
-        given = (scored([first, second]), 12)
-        met = [expected(*given, wrong=wrong) for wrong in [None, *TIES, *SCORES]]
-        if all(one not in met[:i] for i, one in enumerate(met)):
-            break
-    compare(given, TIES | SCORES, "the ranking, with equal scores")
-with points.part(0.5, "few documents"):
-    second, first, both, last = sorted(rng.sample(range(20), 4))
+    # `middle` has rank c + 2 in both rankings, `high` and `low` have rank 1 in one: 2/(2c + 2) = 1/(c + 1).
+    c, documents = rng.randint(2, 5), rng.sample(range(10, 40), 24)
+    low, middle, high = sorted(documents[:3])
+    one, other = [high, *documents[3 : 3 + c], middle], [low, *documents[13 : 13 + c], middle]
+    compare(
+        (scored([one, other]), 2 * c + 3, c),
+        TIES | SECOND | SCORES,
+        f"the ranking, where 2/{2 * c + 2} = 1/{c + 1}",
+    )
+with points.part(0.5, "few documents, and scores that do not fall"):
+    second, first, both, last = 0, *sorted(rng.sample(range(1, 20), 3))
     # `second` is in two rankings, too: so scores give another order, however they are scaled.
     one, other = [(first, 14.2), (second, 11.5), (both, 7.1), (last, 3.4)], [(both, 0.8), (second, 0.3)]
     what = "the ranking of four documents, with n=9 and an empty ranking"
-    compare(([one, [], other], 9), {}, what)
+    compare(([one, [], other], 9), {"no zero": "document 0 is missing; documents are numbered from 0"}, what)
     check(call(fuse, [], 3), [], what="the ranking made of no rankings")
+    # By distance, and by a score that is 0 for two: `both` 1/61 + 1/62, `first` 1/62 + 1/63, `last` 1/63 + 1/61.
+    one, other = [(both, 0.1), (first, 0.1), (last, 0.7)], [(last, 5.0), (both, 0), (first, 0)]
+    mistakes = {
+        "a ranking was sorted anew by its scores; the rank is the place in the list": [last, both, first],
+        "a ranking was sorted anew, by scores and numbers; the rank is the place in the list": [
+            last,
+            first,
+            both,
+        ],
+    }
+    check(call(fuse, [one, other], 3), [both, last, first], mistakes, "the ranking by a distance and a score")
 points.total()
 ### END HIDDEN TESTS
 
@@ -970,7 +1053,8 @@ points.total()
 # document of three: the recall is 1/3. DCG = 1/log2(2) + 0/log2(3) = 1. The ideal ranking has the grades 2, 1:
 # 3/log2(2) + 1/log2(3) = 3 + 0.631 = 3.631. nDCG = 1/3.631 = 0.275.
 #
-# Without a relevant document neither number has a meaning: raise `ValueError`.
+# Without a relevant document in `relevance` neither number has a meaning: raise `ValueError`. Where there is one, and the first k
+# places hold none, both numbers are 0.
 
 
 # %% nbgrader={"grade": false, "grade_id": "recall_and_ndcg", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -979,7 +1063,7 @@ def recall_and_ndcg(ranking, relevance, k):
 
     ranking: a list of document numbers, best first, none twice; relevance: a dictionary, document number -> grade,
     a whole number from 0; k >= 1.
-    Returns two numbers, recall and nDCG. Raises ValueError if no document is relevant.
+    Returns two numbers, recall and nDCG. Raises ValueError if no document of `relevance` is relevant.
     """
     ### BEGIN SOLUTION
     relevant = {document for document, grade in relevance.items() if grade > 0}
@@ -1047,8 +1131,8 @@ print("recall_and_ndcg: right")
 
 # %% nbgrader={"grade": true, "grade_id": "recall_and_ndcg_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random grades, 0.5 points each. Recall: of a long ranking; of one with fewer than k documents.
-# nDCG: with more relevant documents than k; with fewer; of a ranking with fewer than k documents. ValueError where
-# all grades are 0.
+# nDCG: with more relevant documents than k; with fewer; of a ranking with fewer than k documents. Nothing relevant: 0 where
+# none is found, ValueError where all grades are 0.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -1125,8 +1209,8 @@ def compare(which, says, what, fits, same=()):
     """On a draw for which each mistake gives another number, but those in `same` the right one."""
     expected = (expected_recall, expected_ndcg)[which]
     while True:
-        documents = rng.sample(range(90), 40)
-        relevance = {d: rng.choice([0, 0, 1, 1, 2, 3]) for d in documents[: rng.randint(8, 24)]}
+        documents = rng.sample(range(1, 91), 40)
+        relevance = {d: rng.choice([0, 0, 1, 1, 2, 3]) for d in documents[: rng.randint(12, 24)]}
         ranking = sorted(documents, key=lambda d: rng.gauss(-relevance.get(d, 0), 3))[: rng.randint(4, 30)]
         k, count = rng.randint(4, 12), sum(grade > 0 for grade in relevance.values())
         unjudged = any(d not in relevance for d in ranking[:k])
@@ -1145,6 +1229,18 @@ def compare(which, says, what, fits, same=()):
     check(got, want, mistakes, f"{what}, at {k}")
 
 
+def none_found(ranking, relevance):
+    """A relevant document that is not in the ranking: no reason to raise."""
+    what = f"with the ranking {ranking} and the grades {relevance}"
+    try:
+        got = call(recall_and_ndcg, ranking, relevance, 2)
+    except (ValueError, ZeroDivisionError, IndexError) as error:
+        raise CheckFailed(
+            f"{what} it stops with {error!r}; nothing relevant is found, so both numbers are 0"
+        ) from error
+    check(unpack(got, "recall", "ndcg"), (0.0, 0.0), {}, f"recall and nDCG {what}")
+
+
 points, rng = Points(3), random.Random()
 with points.part(0.5, "recall of a long ranking"):
     as_k = {wrong: said for wrong, said in RECALL.items() if wrong != "precision"}  # there are k places
@@ -1159,11 +1255,22 @@ with points.part(0.5, "nDCG with fewer relevant documents than k"):
     same = ("length", "uncut")
     few = {wrong: said for wrong, said in NDCG.items() if wrong != "both whole"}  # as "whole"
     compare(1, few, "nDCG", lambda length, count, k: length > k + 4 and count < k - 1, same=same)
+    few = [8, 3, 5, 0, 1, 2, 4], {3: 2, 8: 1}, 7
+    check(
+        unpack(call(recall_and_ndcg, *few), "recall", "ndcg")[1],
+        0.79671,
+        {},
+        "nDCG at 7, with the grades {3: 2, 8: 1}",
+    )
 with points.part(0.5, "nDCG of a ranking with fewer than k documents"):
     short = {w: said for w, said in NDCG.items() if w not in ("found", "both whole")}  # as "first k", "uncut"
     compare(1, short, "nDCG of a short ranking", lambda n, count, k: n < k - 1 < count - 2, same=("whole",))
 with points.part(0.5, "no relevant document"):
-    check_raises(ValueError, recall_and_ndcg, [3, 1, 2], {1: 0, 5: 0}, 2)
+    got = unpack(call(recall_and_ndcg, [0], {0: 1}, 1), "recall", "ndcg")
+    check(got, (1.0, 1.0), {}, "recall and nDCG of the ranking [0] with the grades {0: 1}")
+    for ranking in ([7], []):
+        none_found(ranking, {1: 2, 7: 0})
+        check_raises(ValueError, recall_and_ndcg, ranking, {7: 0, 5: 0}, 2)
 points.total()
 ### END HIDDEN TESTS
 
@@ -1276,8 +1383,8 @@ print(
 
 # %% nbgrader={"grade": true, "grade_id": "threshold_for_risk_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests on random scores, 0.5 points each: the threshold; the threshold with many equal scores and a risk
-# that is exactly reached; coverage and risk on test questions; nothing to answer: no score will do, or no test
-# question reaches the threshold.
+# that is exactly reached; coverage and risk on test questions; little to answer: no score will do, or the highest
+# alone, or no test question reaches the threshold.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -1356,7 +1463,8 @@ def check_threshold(given, want, mistakes, what):
     if math.inf not in (got[0], want):
         check(got[0], want, mistakes, what)
     elif got[0] != want:
-        raise CheckFailed(f"{what}: it is {_brief(got[0])}, not {_brief(want)}")
+        stops = {said for said, wrong in mistakes.items() if wrong == got[0] == math.inf}
+        raise CheckFailed(f"{what}: {', '.join(stops) or f'it is {_brief(got[0])}, not {_brief(want)}'}")
     return got
 
 
@@ -1395,8 +1503,11 @@ def draw():
         given = (questions(30), questions(25), 0.15 + 0.2 * rng.random())
         shares = [share(given[0][1][given[0][0] >= t].tolist()) for t in given[0][0].tolist()]
         if min(abs(given[2] - one) for one in shares) > 2e-3 and apart(*sorted(given[0][0].tolist())):
+            (scores, right), _, _ = given
             want = expected(*given)
-            if want < math.inf and apart(want, *(expected(*given, wrong) for wrong in SAYS)):
+            if not right[scores.argmax()] or want not in scores[right].tolist():
+                continue  # such cases stand in "equal scores"
+            if apart(want, *(expected(*given, wrong) for wrong in SAYS)):
                 return given
 
 
@@ -1408,7 +1519,9 @@ def draw_equal():
         answered = scores >= scores[:, None]
         shares = (answered & ~right).sum(1) / answered.sum(1)
         want = min(scores[shares <= 0.25].tolist(), default=math.inf)
-        if not bool((shares[scores == want] == 0.25).any()):
+        if not bool((shares[scores == want] == 0.25).any()) or want not in scores[right].tolist():
+            continue
+        if bool((shares[scores == scores.max()] > 0.25).any()):
             continue
         if want not in [expected(*given, wrong) for wrong in [*SAYS, "split", "strict"]]:
             return given
@@ -1437,13 +1550,31 @@ with points.part(0.5, "equal scores"):
     given = draw_equal()
     what = "the threshold, with equal scores (answer all or none) and a risk of exactly 0.25 (allowed)"
     check_threshold(given, expected(*given), {}, what)
+    # From the highest score down: wrong, five right, wrong (2 of 7, 0.286), two more wrong.
+    scores, order = fresh(9).sort(descending=True).values, fresh(9).argsort()
+    given = (scores[order], ((order > 0) & (order < 6))), questions(8), 0.3
+    mistakes = {
+        "only scores of right answers were tried; the smallest that will do may be that of a wrong one": scores[
+            5
+        ],
+        "it stops at a wrong answer; further down the risk is small enough again": math.inf,
+    }
+    mistakes = {said: float(wrong) for said, wrong in mistakes.items()}
+    check_threshold(
+        given,
+        scores[6].item(),
+        mistakes,
+        "the threshold, where the surest answer is wrong, with a risk of 0.3",
+    )
 with points.part(0.5, "coverage and risk"):
     given, want = draw_easy()
     check_measures(given, want, "all answers above it right on the calibration questions")
-with points.part(0.5, "nothing to answer"):
+with points.part(0.5, "little to answer"):
     scores = fresh(12)
     unsure = (scores, scores < scores.median() - 0.1)  # the right ones have the lowest scores
     check_measures((unsure, questions(9), 0.2), math.inf, "no score will do")
+    surest = (scores, scores == scores.max()), (scores + 0.01, scores < 99), 0.0
+    check_measures(surest, scores.max().item(), "a risk of 0, and only the highest score will do")
     check_measures(
         ((scores, scores < 99), (scores - 9, scores > 0), 0.2), scores.min().item(), "low test scores"
     )

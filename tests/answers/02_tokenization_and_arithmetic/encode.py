@@ -68,6 +68,17 @@ def encode(text, merges):
     return [i for i in ids if i is not None]
 
 
+# %% right="NumPy, a list of np.int64"
+import numpy as np
+
+
+def encode(text, merges):
+    ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64)
+    for new, pair in enumerate(merges, 256):
+        ids = np.array(merge(list(ids), pair, new), dtype=np.int64)
+    return list(ids)
+
+
 # %% wrong="in the order of the text" says=["'ab' is merged before 'bc'", "it merges what stands further left first"] points=[0, 1.5]
 def encode(text, merges):
     ids = list(text.encode())
@@ -94,27 +105,17 @@ def encode(text, merges):
     return ids
 
 
-# %% wrong="the latest merge first" says=["'ab' is merged before 'bc'", "it begins with the merge that was learned last"] points=[0, 0.5]
-def encode(text, merges):
-    ids = list(text.encode())
-    for rank in reversed(range(len(merges))):
-        ids = merge(ids, merges[rank], 256 + rank)
-    return ids
+# %% wrong="the latest merge first" says=["'ab' is merged before 'bc'", "it begins with the merge that was learned last"] points=[0, 0.5] of="solution"
+# - for rank, pair in enumerate(merges):
+# + for rank, pair in reversed(list(enumerate(merges))):
 
+# %% wrong="the most frequent pair first" says=["'ab' is merged before 'bc'", "the pair that is most frequent in this text"] points=[0, 1.5] of="the lowest rank, until none is left"
+# - best = min(known, key=ranks.get)
+# + best = min(known, key=lambda pair: (-known.count(pair), ranks[pair]))
 
-# %% wrong="the most frequent pair first" says=["'ab' is merged before 'bc'", "the pair that is most frequent in this text"] points=[0, 1.5]
-from collections import Counter
-
-
-def encode(text, merges):
-    ids = list(text.encode())
-    while True:
-        counts = Counter(pair for pair in zip(ids, ids[1:]) if pair in merges)
-        if not counts:
-            return ids
-        best = min(counts, key=lambda p: (-counts[p], merges.index(p)))
-        ids = merge(ids, best, 256 + merges.index(best))
-
+# %% wrong="the smallest ids first" says=["'ab' is merged before 'bc'", "it begins with the pair of the smallest ids"] points=[0, 1.5] of="the lowest rank, until none is left"
+# - best = min(known, key=ranks.get)
+# + best = min(known)
 
 # %% wrong="one pass over the bytes" says="the new ids do not take part" points=[0, 0.5]
 def encode(text, merges):
@@ -143,90 +144,85 @@ def encode(text, merges):
     return out
 
 
-# %% wrong="the first place only" says="a merge is applied to the first place only" points=[0, 0.5]
-def encode(text, merges):
-    ids = list(text.encode())
-    for rank, (a, b) in enumerate(merges):
-        for i in range(len(ids) - 1):
-            if ids[i] == a and ids[i + 1] == b:
-                ids[i : i + 2] = [256 + rank]
-                break
-    return ids
+# %% wrong="the first place only" says="a merge is applied to the first place only" points=[0, 0.5] of="one pair at a time, by index"
+# - ids[i : i + 2] = [256 + r]
+# + ids[i : i + 2] = [256 + r]
+# + break
 
+# %% wrong="stops at a merge that finds nothing" says=["", "it stops at the first merge that finds nothing"] points=[1, 1.5] of="solution"
+# - for rank, pair in enumerate(merges):
+# + for rank, pair in enumerate(merges):
+# +     if pair not in zip(ids, ids[1:]):
+# +         break
 
-# %% wrong="the first merge makes 257" says="the first merge makes the id 256; here it makes 257" points=[0, 0.5]
-def encode(text, merges):
-    ids = list(text.encode())
-    for rank, pair in enumerate(merges, 1):
-        ids = merge(ids, pair, 256 + rank)
-    return ids
+# %% wrong="no id for a merge that finds nothing" says=["", "a merge that finds nothing has an id, too"] points=[1, 1.5] of="solution"
+# - for rank, pair in enumerate(merges):
+# -     ids = merge(ids, pair, 256 + rank)
+# + new = 256
+# + for pair in merges:
+# +     if pair in zip(ids, ids[1:]):
+# +         ids, new = merge(ids, pair, new), new + 1
 
+# %% wrong="cuts words, as the lesson does" says=["", "it cuts the text at spaces; a merge may run across"] points=[1, 1.5] of="solution"
+# - ids = list(text.encode("utf-8"))
+# + import re
+# + if len(words := re.findall(r" ?\S+|\s", text)) > 1:
+# +     return [i for word in words for i in encode(word, merges)]
+# + ids = list(text.encode("utf-8"))
 
-# %% wrong="characters" says="it begins with characters" points=[0, 1]
-def encode(text, merges):
-    ids = [ord(c) for c in text]
-    for rank, pair in enumerate(merges):
-        ids = merge(ids, pair, 256 + rank)
-    return ids
+# %% wrong="line by line" says=["", "it cuts the text at line ends; a merge may run across"] points=[1, 1.5] of="solution"
+# - ids = list(text.encode("utf-8"))
+# + if len(lines := text.splitlines(keepends=True)) > 1:
+# +     return [i for line in lines for i in encode(line, merges)]
+# + ids = list(text.encode("utf-8"))
 
+# %% wrong="strips the text" says=["", "it begins without the spaces and line ends around the text"] points=[1, 1.5] of="solution"
+# - ids = list(text.encode("utf-8"))
+# + ids = list(text.strip().encode("utf-8"))
 
-# %% wrong="trains on the text" says="it trains on this text" points=[0, 0.5]
-def encode(text, merges):
-    merges = train(text, len(merges))
-    ids = list(text.encode())
-    for rank, pair in enumerate(merges):
-        ids = merge(ids, pair, 256 + rank)
-    return ids
+# %% wrong="the first merge makes 257" says="the first merge makes the id 256; here it makes 257" points=[0, 0.5] of="solution"
+# - for rank, pair in enumerate(merges):
+# + for rank, pair in enumerate(merges, 1):
 
+# %% wrong="characters" says="it begins with characters" points=[0, 1] of="solution"
+# - ids = list(text.encode("utf-8"))
+# + ids = [ord(c) for c in text]
 
-# %% wrong="no merges at all" says=["it is the bytes, without any merge", "merges that want the same letters: encode("] points=[0, 0.5]
-def encode(text, merges):
-    return list(text.encode("utf-8"))
+# %% wrong="trains on the text" says="it trains on this text" points=[0, 0.5] of="solution"
+# - for rank, pair in enumerate(merges):
+# + for rank, pair in enumerate(train(text, len(merges))):
 
+# %% wrong="no merges at all" says=["it is the bytes, without any merge", "merges that want the same letters: encode("] points=[0, 0.5] of="solution"
+# - for rank, pair in enumerate(merges):
+# -     ids = merge(ids, pair, 256 + rank)
 
-# %% wrong="the tokens' text" says=["it is what the tokens spell", "merges that want the same letters: encode("] points=[0, 0]
-def encode(text, merges):
-    vocabulary = [bytes([i]) for i in range(256)]
-    ids = list(text.encode())
-    for rank, (a, b) in enumerate(merges):
-        vocabulary.append(vocabulary[a] + vocabulary[b])
-        ids = merge(ids, (a, b), 256 + rank)
-    return [vocabulary[i].decode(errors="replace") for i in ids]
+# %% wrong="the tokens' text" says=["it is what the tokens spell", "merges that want the same letters: encode("] points=[0, 0] of="solution"
+# - return ids
+# + vocabulary = [bytes([i]) for i in range(256)]
+# + for a, b in merges:
+# +     vocabulary.append(vocabulary[a] + vocabulary[b])
+# + return [vocabulary[i].decode(errors="replace") for i in ids]
 
+# %% wrong="uses up the list of merges" says=["encode changes its argument merges", ""] points=[0, 2] of="solution"
+# - for rank, pair in enumerate(merges):
+# -     ids = merge(ids, pair, 256 + rank)
+# + rank = 0
+# + while merges:
+# +     ids, rank = merge(ids, merges.pop(0), 256 + rank), rank + 1
 
-# %% wrong="uses up the list of merges" says=["encode changes its argument merges", ""] points=[0, 2]
-def encode(text, merges):
-    ids, new = list(text.encode()), 256
-    while merges:
-        ids = merge(ids, merges.pop(0), new)
-        new += 1
-    return ids
+# %% wrong="an empty text stops it" says=["list index out of range", ""] points=[0, 2] of="solution"
+# - ids = merge(ids, pair, 256 + rank)
+# + out = [ids[0]]
+# + for i in ids[1:]:
+# +     out[-1:] = [256 + rank] if (out[-1], i) == pair else [out[-1], i]
+# + ids = out
 
-
-# %% wrong="an empty text stops it" says=["list index out of range", ""] points=[0, 2]
-def encode(text, merges):
-    ids = list(text.encode())
-    for rank, (a, b) in enumerate(merges):
-        out = [ids[0]]
-        for i in ids[1:]:
-            if (out[-1], i) == (a, b):
-                out[-1] = 256 + rank
-            else:
-                out.append(i)
-        ids = out
-    return ids
-
-
-# %% wrong="fewer than two ids stop it" says=["empty", "nothing to merge: it stops with ValueError"] points=[0, 1.5]
-def encode(text, merges):
-    ids = list(text.encode())
-    ranks = {pair: rank for rank, pair in enumerate(merges)}
-    while True:
-        best = min(zip(ids, ids[1:]), key=lambda p: ranks.get(p, 9999))
-        if best not in ranks:
-            return ids
-        ids = merge(ids, best, 256 + ranks[best])
-
+# %% wrong="fewer than two ids stop it" says=["empty", "nothing to merge: it stops with ValueError"] points=[0, 1.5] of="the lowest rank, until none is left"
+# - known = [pair for pair in zip(ids, ids[1:]) if pair in ranks]
+# - if not known:
+# + best = min(zip(ids, ids[1:]), key=lambda pair: ranks.get(pair, 9999))
+# + if best not in ranks:
+# - best = min(known, key=ranks.get)
 
 # %% wrong="copies the visible cases" says=["", "merges that want the same letters: encode("] points=[1, 0]
 def encode(text, merges):

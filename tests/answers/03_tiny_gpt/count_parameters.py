@@ -14,7 +14,6 @@ def count_parameters(V, D, layers, H, M, tied, bias):
     return dict(embedding=embedding, attention=attention, feed_forward=feed_forward, norms=norms, head=head,
                 total=embedding + attention + feed_forward + norms + head)
 
-
 # %% right="heads of their own size"
 def count_parameters(V, D, layers, H, M, tied, bias):
     d, b = D // H, int(bias)
@@ -29,7 +28,6 @@ def count_parameters(V, D, layers, H, M, tied, bias):
     }
     result["total"] = sum(result.values())
     return result
-
 
 # %% right="from PyTorch layers"
 def count_parameters(V, D, layers, H, M, tied, bias):
@@ -48,270 +46,130 @@ def count_parameters(V, D, layers, H, M, tied, bias):
     parts["total"] = sum(parts.values())
     return parts
 
-
-# %% wrong="heads multiply" says="heads do not multiply" points=[0, 0]
+# %% right="in NumPy"
 def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * H * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+    import numpy as np
 
+    matrices = {"embedding": [(V, D)], "attention": [(D, D)] * 4 * layers, "feed_forward": [(M, D), (D, M)] * layers}
+    counts = {name: np.sum([np.prod(shape) for shape in shapes]) for name, shapes in matrices.items()}
+    if bias:
+        for name in ("attention", "feed_forward"):
+            counts[name] = counts[name] + np.sum([outputs for outputs, _ in matrices[name]])
+    counts["norms"] = np.int64(D) * (2 * layers + 1) * (2 if bias else 1)
+    counts["head"] = np.int64(0) if tied else counts["embedding"]
+    return counts | {"total": np.sum(list(counts.values()))}
 
-# %% wrong="head counted although tied" says="with tied=True the head has no matrix" points=[0, 0.5]
+# %% right="with a dataclass"
 def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+    from dataclasses import asdict, dataclass
 
+    @dataclass
+    class Counts:
+        embedding: int = V * D
+        attention: int = layers * 4 * D * (D + bias)
+        feed_forward: int = layers * ((D + bias) * M + (M + bias) * D)
+        norms: int = sum(D + bias * D for _ in range(2 * layers + 1))
+        head: int = 0 if tied else V * D
 
-# %% wrong="output projection missing" says="there are four matrices" points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 3 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+    return {**asdict(Counts()), "total": sum(asdict(Counts()).values())}
 
+# %% wrong="heads multiply" says="heads do not multiply" points=[0, 0] of="solution"
+# - "attention": layers * 4 * (D * D + bias * D),
+# + "attention": layers * H * 4 * (D * D + bias * D),
 
-# %% wrong="feed-forward once" says=["two matrices", "two matrices"] points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (D * M + bias * M),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="head counted although tied" says="with tied=True the head has no matrix" points=[0, 0.5] of="solution"
+# - "head": 0 if tied else V * D,
+# + "head": V * D,
 
+# %% wrong="output projection missing" says="there are four matrices" points=[0, 0] of="solution"
+# - "attention": layers * 4 * (D * D + bias * D),
+# + "attention": layers * 3 * (D * D + bias * D),
 
-# %% wrong="no biases" says=["the biases are missing", "biases are missing"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * D * D,
-        "feed_forward": layers * 2 * D * M,
-        "norms": (2 * layers + 1) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="feed-forward once" says="two matrices" points=[0, 0] of="solution"
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# + "feed_forward": layers * (D * M + bias * M),
 
+# %% wrong="no biases" says=["the biases are missing", "biases are missing"] points=[0, 0.5] of="solution"
+# - "attention": layers * 4 * (D * D + bias * D),
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# - "norms": (2 * layers + 1) * (1 + bias) * D,
+# + "attention": layers * 4 * D * D,
+# + "feed_forward": layers * 2 * D * M,
+# + "norms": (2 * layers + 1) * D,
 
-# %% wrong="biases always" says="biases are counted, though bias=False" points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + D),
-        "feed_forward": layers * (2 * D * M + M + D),
-        "norms": (2 * layers + 1) * 2 * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="biases always" says="biases are counted, though bias=False" points=[0, 0.5] of="solution"
+# - "attention": layers * 4 * (D * D + bias * D),
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# - "norms": (2 * layers + 1) * (1 + bias) * D,
+# + "attention": layers * 4 * (D * D + D),
+# + "feed_forward": layers * (2 * D * M + M + D),
+# + "norms": (2 * layers + 1) * 2 * D,
 
+# %% wrong="no biases in the feed-forward layer" says=["the biases are missing: M numbers", "biases are missing"] points=[0, 0.5] of="solution"
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# + "feed_forward": layers * 2 * D * M,
 
-# %% wrong="no biases in the feed-forward layer" says=["the biases are missing: M numbers", "biases are missing"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * 2 * D * M,
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="biases of the inputs" says=["M going up, not D", "M going up"] points=[0, 0.5] of="solution"
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# + "feed_forward": layers * (2 * D * M + bias * 2 * D),
 
+# %% wrong="two biases of M" says=["D coming down, not M", "D coming down"] points=[0, 0.5] of="solution"
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# + "feed_forward": layers * (2 * D * M + bias * 2 * M),
 
-# %% wrong="biases of the inputs" says=["M going up, not D", "M going up"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * 2 * D),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="the norms have biases always" says=["biases only if bias=True", "biases are counted, though bias=False"] points=[0, 0.5] of="solution"
+# - "norms": (2 * layers + 1) * (1 + bias) * D,
+# + "norms": (2 * layers + 1) * 2 * D,
 
+# %% wrong="the norms have no biases" says=["a norm has D biases", "biases are missing"] points=[0, 0.5] of="solution"
+# - "norms": (2 * layers + 1) * (1 + bias) * D,
+# + "norms": (2 * layers + 1) * D,
 
-# %% wrong="two biases of M" says=["D coming down, not M", "D coming down"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * 2 * M),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="no last norm" says="the norm after the last layer is missing" points=[0, 0] of="solution"
+# - "norms": (2 * layers + 1) * (1 + bias) * D,
+# + "norms": 2 * layers * (1 + bias) * D,
 
+# %% wrong="one norm a layer" says="two norms a layer and one after" points=[0, 0] of="solution"
+# - "norms": (2 * layers + 1) * (1 + bias) * D,
+# + "norms": (layers + 1) * (1 + bias) * D,
 
-# %% wrong="the norms have biases always" says=["biases only if bias=True", "biases are counted, though bias=False"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * 2 * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="one layer" says="it counts one layer" points=[0, 0] of="solution"
+# - "attention": layers * 4 * (D * D + bias * D),
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# + "attention": 4 * (D * D + bias * D),
+# + "feed_forward": 2 * D * M + bias * (M + D),
 
+# %% wrong="matrices of a head only" says="not (D, D/H)" points=[0, 0] of="solution"
+# - "attention": layers * 4 * (D * D + bias * D),
+# + "attention": layers * 4 * (D * (D // H) + bias * D),
 
-# %% wrong="the norms have no biases" says=["a norm has D biases", "biases are missing"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="4D for M" says="takes 4D for M" points=[0, 0] of="solution"
+# - "feed_forward": layers * (2 * D * M + bias * (M + D)),
+# + "feed_forward": layers * (8 * D * D + bias * 5 * D),
 
+# %% wrong="a bias in the head" says="the head has no bias" points=[0, 0.5] of="solution"
+# - "head": 0 if tied else V * D,
+# + "head": 0 if tied else V * D + V,
 
-# %% wrong="no last norm" says="the norm after the last layer is missing" points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": 2 * layers * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="the head never counts" says="with tied=False the head has a matrix of its own" points=[0, 0.5] of="solution"
+# - "head": 0 if tied else V * D,
+# + "head": 0,
 
+# %% wrong="tied, and the total counts it" says="the head is counted" points=[0, 0.5] of="solution"
+# - return counts | {"total": sum(counts.values())}
+# + return counts | {"total": sum(counts.values()) + tied * V * D}
 
-# %% wrong="one norm a layer" says="two norms a layer and one after" points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
+# %% wrong="tied leaves the embedding out of the total" says=["it counts once", "embedding or head is left out"] points=[0, 0.5] of="solution"
+# - return counts | {"total": sum(counts.values())}
+# + return counts | {"total": sum(counts.values()) - tied * V * D}
 
+# %% wrong="one number a norm" says=["a norm has D weights, not one", "norms, with"] points=[0, 0] of="solution"
+# - "norms": (2 * layers + 1) * (1 + bias) * D,
+# + "norms": (2 * layers + 1) * (1 + bias),
 
-# %% wrong="one layer" says="it counts one layer" points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": 4 * (D * D + bias * D),
-        "feed_forward": 2 * D * M + bias * (M + D),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
-
-
-# %% wrong="matrices of a head only" says="not (D, D/H)" points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * (D // H) + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
-
-
-# %% wrong="4D for M" says="takes 4D for M" points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (8 * D * D + bias * 5 * D),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
-
-
-# %% wrong="a bias in the head" says="the head has no bias" points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D + V,
-    }
-    return counts | {"total": sum(counts.values())}
-
-
-# %% wrong="the head never counts" says="with tied=False the head has a matrix of its own" points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0,
-    }
-    return counts | {"total": sum(counts.values())}
-
-
-# %% wrong="tied, and the total counts it" says=["the head is counted", "the head is counted"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values()) + tied * V * D}
-
-
-# %% wrong="tied leaves the embedding out of the total" says=["it counts once", "embedding or head is left out"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values()) - tied * V * D}
-
-
-# %% wrong="one number a norm" says=["a norm has D weights, not one", "norms, with"] points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias),
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
-
-
-# %% wrong="one bias for four matrices" says=["each of the four matrices has a bias", "each of the four matrices has a bias"] points=[0, 0.5]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    counts = {
-        "embedding": V * D,
-        "attention": layers * (4 * D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-    return counts | {"total": sum(counts.values())}
-
+# %% wrong="one bias for four matrices" says="each of the four matrices has a bias" points=[0, 0.5] of="solution"
+# - "attention": layers * 4 * (D * D + bias * D),
+# + "attention": layers * (4 * D * D + bias * D),
 
 # %% wrong="one number" says=["it is 588, not a dictionary", "must return a dictionary with the key"] points=[0, 0]
 def count_parameters(V, D, layers, H, M, tied, bias):
@@ -319,17 +177,10 @@ def count_parameters(V, D, layers, H, M, tied, bias):
     total += (2 * layers + 1) * (1 + bias) * D + V * D
     return total if tied else total + V * D
 
-
-# %% wrong="no total" says=["the keys ['embedding', 'attention', 'feed_forward', 'norms', 'head']", "with the key 'total'"] points=[0, 0]
-def count_parameters(V, D, layers, H, M, tied, bias):
-    return {
-        "embedding": V * D,
-        "attention": layers * 4 * (D * D + bias * D),
-        "feed_forward": layers * (2 * D * M + bias * (M + D)),
-        "norms": (2 * layers + 1) * (1 + bias) * D,
-        "head": 0 if tied else V * D,
-    }
-
+# %% wrong="no total" says=["the keys ['embedding', 'attention', 'feed_forward', 'norms', 'head']", "with the key 'total'"] points=[0, 0] of="solution"
+# - counts = {
+# + return {
+# - return counts | {"total": sum(counts.values())}
 
 # %% wrong="copies the visible cases" says=["", "with tied="] points=[1, 0]
 def count_parameters(V, D, layers, H, M, tied, bias):

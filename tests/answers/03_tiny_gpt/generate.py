@@ -16,7 +16,6 @@ def generate(model, prompt, count):
             text.append(chosen[-1])
     return torch.tensor(chosen), torch.stack(rows)
 
-
 # %% right="one call for the prompt, then a loop"
 def generate(model, prompt, count):
     T = prompt.numel()
@@ -29,7 +28,6 @@ def generate(model, prompt, count):
         rows.append(scores[0])
         tokens.append(scores[0].argmax())
     return torch.stack(tokens), torch.stack(rows)
-
 
 # %% right="a cache of fixed size, written in place"
 def generate(model, prompt, count):
@@ -51,64 +49,7 @@ def generate(model, prompt, count):
         out = torch.cat([out, tokens])
     return out, torch.cat(rows)
 
-
-# %% wrong="position restarts at 0" says="begins again at 0" points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = torch.tensor([0])
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="the cache holds the last token only" says="the cache holds the last token only" points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else new
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="the cache does not grow" says="the cache does not grow" points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else past
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="no cache handed over" says="`past` is not handed over" points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, None)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="positions one too large" says="one too large" points=[0, 0.5]
+# %% right="step by step"
 def generate(model, prompt, count):
     tokens, positions, past = prompt, torch.arange(len(prompt)), None
     chosen, rows = [], []
@@ -119,400 +60,241 @@ def generate(model, prompt, count):
         chosen.append(scores[-1].argmax())
         tokens = chosen[-1][None]
         positions = positions[-1:] + 1
-        if len(chosen) == 1:
-            positions = positions + 1
     return torch.stack(chosen), torch.stack(rows)
 
-
-# %% wrong="positions one too small" says="one too small" points=[0, 0.5]
+# %% right="calls itself"
 def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-        if len(chosen) == 1:
-            positions = positions - 1
-    return torch.stack(chosen), torch.stack(rows)
+    def write(tokens, start, past, left):
+        scores, new = model(tokens, torch.arange(start, start + len(tokens)), past)
+        past = new if past is None else [tuple(map(torch.hstack, zip(*both))) for both in zip(past, new)]
+        best, row = scores[-1:].argmax(-1), scores[-1:]
+        if left == 1:
+            return best, row
+        return tuple(map(torch.cat, zip((best, row), write(best, start + len(tokens), past, left - 1))))
 
+    return write(prompt, 0, None, count)
 
-# %% wrong="everything anew at each step" says=["every token goes through the model again", "every token goes through the model again"] points=[0, 1.5]
+# %% right="a generator, a dataclass, ids from NumPy"
 def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, None)
-        past = new if past is None else None
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = torch.cat([tokens, chosen[-1][None]])
-        positions = torch.arange(len(tokens))
-    return torch.stack(chosen), torch.stack(rows)
+    from dataclasses import dataclass
+    from itertools import islice
 
+    import numpy as np
 
-# %% wrong="the whole text on top of the cache" says="on top of the cache" points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = torch.cat([prompt, torch.stack(chosen)])
-        positions = torch.arange(len(tokens))
-    return torch.stack(chosen), torch.stack(rows)
+    @dataclass
+    class Layer:
+        keys: torch.Tensor
+        values: torch.Tensor
 
+        def grow(self, keys, values):
+            return Layer(torch.cat([self.keys, keys], 1), torch.cat([self.values, values], 1))
 
-# %% wrong="the first row of the scores" says="from the first row of the scores" points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[0])
-        chosen.append(scores[0].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
+    def stream(tokens, positions, layers=None):
+        while True:
+            scores, new = model(tokens, positions, layers and [(one.keys, one.values) for one in layers])
+            layers = [old.grow(*pair) for old, pair in zip(layers, new)] if layers else [Layer(*pair) for pair in new]
+            best = np.argmax(scores[-1].numpy())
+            yield best, scores[-1]
+            tokens, positions = torch.tensor([best]), positions[-1:] + 1
 
+    chosen, rows = zip(*islice(stream(prompt, torch.arange(len(prompt))), count))
+    return torch.from_numpy(np.array(chosen)), torch.stack(rows)
 
-# %% wrong="layer 0's cache for all" says="every layer gets the cache of layer 0" points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-        past = [past[0]] * len(past)
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="position restarts at 0" says="begins again at 0" points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = torch.tensor([0])
 
+# %% wrong="the cache holds the last token only" says="the cache holds the last token only" points=[0, 0.5] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new
 
-# %% wrong="the last layer's cache for all" says="every layer gets the cache of the last layer" points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-        past = [past[-1]] * len(past)
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="the cache does not grow" says="the cache does not grow" points=[0, 0.5] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new if past is None else past
 
+# %% wrong="no cache handed over" says="`past` is not handed over" points=[0, 0.5] of="step by step"
+# - scores, new = model(tokens, positions, past)
+# + scores, new = model(tokens, positions, None)
 
-# %% wrong="keys and values swapped once" says="keys and values have changed places" points=[1, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-        if len(chosen) == 1:
-            past = [(v, k) for k, v in past]
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="positions one too large" says="one too large" points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = torch.tensor([len(prompt) + len(chosen)])
 
+# %% wrong="positions one too small" says="one too small" points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = torch.tensor([len(prompt) + len(chosen) - 2])
 
-# %% wrong="the lowest score" says="it takes the lowest score" points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmin())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="everything anew at each step" says="every token goes through the model again" points=[0, 1.5] of="step by step"
+# - scores, new = model(tokens, positions, past)
+# + scores, new = model(tokens, positions, None)
+# - tokens = chosen[-1][None]
+# - positions = positions[-1:] + 1
+# + tokens = torch.cat([tokens, chosen[-1][None]])
+# + positions = torch.arange(len(tokens))
 
+# %% wrong="the whole text on top of the cache" says="on top of the cache" points=[0, 0.5] of="step by step"
+# - tokens = chosen[-1][None]
+# - positions = positions[-1:] + 1
+# + tokens = torch.cat([prompt, torch.stack(chosen)])
+# + positions = torch.arange(len(tokens))
 
-# %% wrong="joined along the heads" says=["Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 0), torch.cat([V, v], 0)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="the first row of the scores" says="from the first row of the scores" points=[0, 0] of="step by step"
+# - rows.append(scores[-1])
+# - chosen.append(scores[-1].argmax())
+# + rows.append(scores[0])
+# + chosen.append(scores[0].argmax())
 
+# %% wrong="layer 0's cache for all" says="every layer gets the cache of layer 0" points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = positions[-1:] + 1
+# + past = [past[0]] * len(past)
 
-# %% wrong="the position of the prompt's last token for all" says=["every new token has the same position", "tokens and scores"] points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = torch.tensor([len(prompt)])
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="the last layer's cache for all" says="every layer gets the cache of the last layer" points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = positions[-1:] + 1
+# + past = [past[-1]] * len(past)
 
+# %% wrong="keys and values swapped once" says="keys and values have changed places" points=[1, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = positions[-1:] + 1
+# + if len(chosen) == 1:
+# +     past = [(v, k) for k, v in past]
 
-# %% wrong="the prompt is in the result" says=["the prompt stands in the result", "under 'tokens'"] points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.cat([prompt, torch.stack(chosen)]), torch.stack(rows)
+# %% wrong="the lowest score" says="it takes the lowest score" points=[0, 0] of="step by step"
+# - chosen.append(scores[-1].argmax())
+# + chosen.append(scores[-1].argmin())
 
+# %% wrong="joined along the heads" says=["Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0.5] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new if past is None else [(torch.cat([K, k], 0), torch.cat([V, v], 0)) for (K, V), (k, v) in zip(past, new)]
 
-# %% wrong="the tokens alone" says="it must return tokens, scores" points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen)
+# %% wrong="the position of the prompt's last token for all" says=["every new token has the same position", "tokens and scores"] points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = torch.tensor([len(prompt)])
 
+# %% wrong="the prompt is in the result" says=["the prompt stands in the result", "under 'tokens'"] points=[0, 0] of="step by step"
+# - return torch.stack(chosen), torch.stack(rows)
+# + return torch.cat([prompt, torch.stack(chosen)]), torch.stack(rows)
 
-# %% wrong="a list of tokens" says=["not a tensor", "not a tensor"] points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return [int(token) for token in chosen], torch.stack(rows)
+# %% wrong="the tokens alone" says="it must return tokens, scores" points=[0, 0] of="step by step"
+# - return torch.stack(chosen), torch.stack(rows)
+# + return torch.stack(chosen)
 
+# %% wrong="a list of tokens" says="not a tensor" points=[0, 0] of="step by step"
+# - return torch.stack(chosen), torch.stack(rows)
+# + return [int(token) for token in chosen], torch.stack(rows)
 
-# %% wrong="probabilities for scores" says=["the scores:", "'scores'"] points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows).softmax(-1)
+# %% wrong="probabilities for scores" says=["the scores:", "'scores'"] points=[0, 0] of="step by step"
+# - return torch.stack(chosen), torch.stack(rows)
+# + return torch.stack(chosen), torch.stack(rows).softmax(-1)
 
+# %% wrong="the prompt's last token twice" says=["goes through the model again, although it is in the cache", "goes through the model again, although"] points=[0, 0] of="step by step"
+# - tokens, positions, past = prompt, torch.arange(len(prompt)), None
+# + _, past = model(prompt, torch.arange(len(prompt)), None)
+# + tokens, positions = prompt[-1:], torch.tensor([len(prompt)])
 
-# %% wrong="the prompt's last token twice" says=["goes through the model again, although it is in the cache", "goes through the model again, although"] points=[0, 0]
-def generate(model, prompt, count):
-    scores, past = model(prompt, torch.arange(len(prompt)), None)
-    token, chosen, rows = prompt[-1:], [], []
-    for i in range(count):
-        scores, new = model(token, torch.tensor([len(prompt) + i]), past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        token = scores.argmax(-1)
-        chosen.append(token)
-        rows.append(scores)
-    return torch.cat(chosen), torch.cat(rows)
+# %% wrong="the cache is filled in a first call, and the prompt read again" says="the prompt goes through the model twice" points=[0, 1.5] of="one call for the prompt, then a loop"
+# - scores, past = model(prompt, torch.arange(T), None)
+# + _, past = model(prompt, torch.arange(T), None)
+# + scores, _ = model(prompt, torch.arange(T), None)
 
+# %% wrong="the last token goes through, too" says="one token too many: the last one you chose" points=[0, 1.5] of="step by step"
+# - return torch.stack(chosen), torch.stack(rows)
+# + model(tokens, positions, past)
+# + return torch.stack(chosen), torch.stack(rows)
 
-# %% wrong="the cache is filled in a first call, and the prompt read again" says="the prompt goes through the model twice" points=[0, 1.5]
-def generate(model, prompt, count):
-    _, past = model(prompt, torch.arange(len(prompt)), None)
-    scores, _ = model(prompt, torch.arange(len(prompt)), None)
-    chosen, rows = [scores[-1].argmax()], [scores[-1]]
-    for i in range(count - 1):
-        scores, new = model(chosen[-1][None], torch.tensor([len(prompt) + i]), past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        chosen.append(scores[0].argmax())
-        rows.append(scores[0])
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="the prompt's last token computed twice, rightly" says="or a token of the prompt twice" points=[0, 1.5] of="step by step"
+# - tokens, positions, past = prompt, torch.arange(len(prompt)), None
+# + _, past = model(prompt, torch.arange(len(prompt)), None)
+# + past = [(k[:, :-1], v[:, :-1]) for k, v in past]
+# + tokens, positions = prompt[-1:], torch.tensor([len(prompt) - 1])
 
+# %% wrong="scores of every token" says=["these are the scores of every token", "'scores'"] points=[0, 0] of="step by step"
+# - rows.append(scores[-1])
+# + rows.append(scores)
+# - return torch.stack(chosen), torch.stack(rows)
+# + return torch.stack(chosen), torch.cat(rows)
 
-# %% wrong="the last token goes through, too" says="one token too many: the last one you chose" points=[0, 1.5]
-def generate(model, prompt, count):
-    scores, past = model(prompt, torch.arange(len(prompt)), None)
-    chosen, rows = [], []
-    for i in range(count):
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        scores, new = model(chosen[-1][None], torch.tensor([len(prompt) + i]), past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="scores a step late" says=["each row is a step late", "'scores'"] points=[0, 0] of="step by step"
+# - rows.append(scores[-1])
+# - chosen.append(scores[-1].argmax())
+# + chosen.append(scores[-1].argmax())
+# - positions = positions[-1:] + 1
+# + positions = positions[-1:] + 1
+# + rows.append(model(tokens, positions, past)[0][-1])
 
+# %% wrong="writes into the caller's prompt" says="changes its argument prompt" points=[0, 2] of="step by step"
+# - tokens = chosen[-1][None]
+# + prompt[-1] = chosen[-1]
+# + tokens = prompt[-1:]
 
-# %% wrong="the prompt's last token computed twice, rightly" says="or a token of the prompt twice" points=[0, 1.5]
-def generate(model, prompt, count):
-    _, past = model(prompt, torch.arange(len(prompt)), None)
-    past = [(k[:, :-1], v[:, :-1]) for k, v in past]
-    token, chosen, rows = prompt[-1:], [], []
-    for i in range(count):
-        scores, new = model(token, torch.tensor([len(prompt) - 1 + i]), past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        token = scores.argmax(-1)
-        chosen.append(token)
-        rows.append(scores)
-    return torch.cat(chosen), torch.cat(rows)
+# %% wrong="right for a long prompt only" says=["", "tokens and scores"] points=[1, 1] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new if past is None or len(tokens) == len(prompt) else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
 
+# %% wrong="positions of the new tokens alone" says=["the positions count the new tokens only", "tokens and scores"] points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = torch.tensor([len(chosen) - 1])
 
-# %% wrong="scores of every token" says=["these are the scores of every token", "'scores'"] points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores)
-        chosen.append(scores[-1].argmax())
-        tokens, positions = chosen[-1][None], positions[-1:] + 1
-    return torch.stack(chosen), torch.cat(rows)
+# %% wrong="position of the last token of the prompt" says=["the position of the prompt's last one", "tokens and scores"] points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = positions[-1:]
 
+# %% wrong="new pairs appended as layers" says=["`past` has 4 pairs", "the cache does not grow"] points=[0, 0.5] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = past + new if past else new
 
-# %% wrong="scores a step late" says=["each row is a step late", "'scores'"] points=[0, 0]
-def generate(model, prompt, count):
-    scores, past = model(prompt, torch.arange(len(prompt)), None)
-    chosen, rows = [], []
-    for i in range(count):
-        chosen.append(scores[-1].argmax())
-        scores, new = model(chosen[-1][None], torch.tensor([len(prompt) + i]), past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="an empty list for None" says=["`past` has 0 pairs", "it stops with"] points=[0, 0] of="step by step"
+# - tokens, positions, past = prompt, torch.arange(len(prompt)), None
+# + tokens, positions, past = prompt, torch.arange(len(prompt)), []
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new if past == [] else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
 
+# %% wrong="a token without its axis" says=["have the shapes () and (1,)", "both of shape (T,)"] points=[0, 0.5] of="step by step"
+# - tokens = chosen[-1][None]
+# + tokens = chosen[-1]
 
-# %% wrong="writes into the caller's prompt" says="changes its argument prompt" points=[0, 2]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        prompt[-1] = chosen[-1]
-        tokens, positions = prompt[-1:], positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="all positions for one token" says=["have the shapes (1,) and (4,)", "both of shape (T,)"] points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = torch.arange(len(prompt) + len(chosen))
 
+# %% wrong="the whole text as a batch of one" says=["have the shapes (1, 4) and (4,)", "both of shape (T,)"] points=[0, 0.5] of="step by step"
+# - scores, new = model(tokens, positions, past)
+# + scores, new = model(tokens, positions, None)
+# + scores = scores.flatten(0, -2)
+# - tokens = chosen[-1][None]
+# - positions = positions[-1:] + 1
+# + tokens = torch.cat([prompt, torch.stack(chosen)])[None]
+# + positions = torch.arange(tokens.shape[1])
 
-# %% wrong="right for a long prompt only" says=["", "tokens and scores"] points=[1, 1]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = new if len(tokens) == 1 == len(prompt) or past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens, positions = chosen[-1][None], positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="the whole text in a tuple" says="must be tensors, int64" points=[0, 0.5] of="step by step"
+# - scores, new = model(tokens, positions, past)
+# + scores, new = model(tokens, positions, None)
+# - tokens = chosen[-1][None]
+# - positions = positions[-1:] + 1
+# + tokens = (torch.cat([prompt, torch.stack(chosen)]),)
+# + positions = torch.arange(len(tokens[0]))
 
+# %% wrong="tokens as floats" says=["their dtype is torch.float32", ""] points=[0, 2] of="step by step"
+# - return torch.stack(chosen), torch.stack(rows)
+# + result = torch.zeros(count)
+# + result[:] = torch.stack(chosen)
+# + return result, torch.stack(rows)
 
-# %% wrong="positions of the new tokens alone" says=["the positions count the new tokens only", "tokens and scores"] points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for i in range(count):
-        scores, new = model(tokens, positions, past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)] if past else new
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = torch.tensor([i])
-    return torch.stack(chosen), torch.stack(rows)
+# %% wrong="positions as floats" says="must be tensors, int64" points=[0, 0.5] of="step by step"
+# - positions = positions[-1:] + 1
+# + positions = positions[-1:] + 1.0
 
+# %% wrong="stops at id 0" says=["", "'tokens': its shape is"] points=[1, 0.5] of="step by step"
+# - chosen.append(scores[-1].argmax())
+# + chosen.append(scores[-1].argmax())
+# + if chosen[-1] == 0:
+# +     break
 
-# %% wrong="position of the last token of the prompt" says=["the position of the prompt's last one", "tokens and scores"] points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)] if past else new
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:]
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="new pairs appended as layers" says=["`past` has 4 pairs", "the cache does not grow"] points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = past + new if past else new
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="an empty list for None" says=["`past` has 0 pairs", "it stops with"] points=[0, 0]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), []
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)] if past else new
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="a token without its axis" says=["have the shapes () and (1,)", "it stops with"] points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for _ in range(count):
-        scores, new = model(tokens, positions, past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)] if past else new
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1]
-        positions = positions[-1:] + 1
-    return torch.stack(chosen), torch.stack(rows)
-
-
-# %% wrong="all positions for one token" says=["have the shapes (1,) and (4,)", "it stops with"] points=[0, 0.5]
-def generate(model, prompt, count):
-    tokens, positions, past = prompt, torch.arange(len(prompt)), None
-    chosen, rows = [], []
-    for i in range(count):
-        scores, new = model(tokens, positions, past)
-        past = [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)] if past else new
-        rows.append(scores[-1])
-        chosen.append(scores[-1].argmax())
-        tokens = chosen[-1][None]
-        positions = torch.arange(len(prompt) + i + 1)
-    return torch.stack(chosen), torch.stack(rows)
-
+# %% wrong="the cache keeps 16 tokens" says=["", "tokens and scores"] points=[1, 1.5] of="step by step"
+# - tokens = chosen[-1][None]
+# + past = [(K[:, -16:], V[:, -16:]) for K, V in past]
+# + tokens = chosen[-1][None]
 
 # %% wrong="copies the visible cases" says=["", "tokens and scores"] points=[1, 0]
 def generate(model, prompt, count):

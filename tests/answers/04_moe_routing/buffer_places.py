@@ -47,252 +47,143 @@ def buffer_places(chosen, E, factor):
     return torch.where(earlier < capacity, earlier, torch.tensor(-1)).unflatten(0, (k, N)).mT
 
 
-# %% wrong="token by token" says="it goes token by token" points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(N, k)
+# %% wrong="token by token" says="it goes token by token" points=[0, 0.5] of="solution"
+# - ordered = F.one_hot(chosen.T.flatten(), E)  # (k N, E): all first choices, then all second ones
+# + ordered = F.one_hot(chosen.flatten(), E)
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places >= capacity, -1).view(N, k)
 
+# %% wrong="rounded down" says=["the capacity is rounded up, 3.33 to 4", "the capacity is rounded up"] points=[0, 0.5] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = int(factor * N * k / E)
 
-# %% wrong="rounded down" says=["the capacity is rounded up, 3.33 to 4", "the capacity is rounded up"] points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = int(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
+# %% wrong="one more: > for >=" says=["an expert keeps one too many: with capacity 2", "an expert keeps one too many"] points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places > capacity, -1).view(k, N).T
 
+# %% wrong="the last tokens stay" says="the last tokens are kept" points=[0, 0] of="solution"
+# - ordered = F.one_hot(chosen.T.flatten(), E)  # (k N, E): all first choices, then all second ones
+# + ordered = F.one_hot(chosen.T.flip(1).flatten(), E)
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places >= capacity, -1).view(k, N).flip(1).T
 
-# %% wrong="one more: > for >=" says=["an expert keeps one too many: with capacity 2", "an expert keeps one too many"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places > capacity, -1).view(k, N).T
+# %% wrong="rounded down, plus one" says=["an expert keeps one too many: with capacity 2", "an expert keeps one too many"] points=[0, 1.5] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = int(factor * N * k / E) + 1
 
+# %% wrong="rounded to the nearest" says="rounded up" points=[0, 0.5] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = round(factor * N * k / E)
 
-# %% wrong="the last tokens stay" says="the last tokens are kept" points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flip(1).flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).flip(1).T
+# %% wrong="one less" says=["an expert keeps one too few: with capacity 2", "an expert keeps one too few"] points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places >= capacity - 1, -1).view(k, N).T
 
+# %% wrong="no k in the capacity" says=["k stands in the capacity", "k stands in the capacity"] points=[0, 0.5] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = math.ceil(factor * N / E)
 
-# %% wrong="rounded down, plus one" says=["an expert keeps one too many: with capacity 2", "an expert keeps one too many"] points=[0, 1.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = int(factor * N * k / E) + 1
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
+# %% wrong="no factor" says=["the factor is not used", "the factor is not used"] points=[0, 0] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = math.ceil(N * k / E)
 
+# %% wrong="nothing dropped" says=["nothing is dropped", "nothing is dropped"] points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.view(k, N).T
 
-# %% wrong="rounded to the nearest" says="rounded up" points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = round(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
+# %% wrong="from 1" says=["places count from 1; they start at 0", "places count from 1"] points=[0, 0] of="solution"
+# - places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + places = (ordered.cumsum(dim=0) * ordered).sum(dim=1)
+# + return places.masked_fill(places > capacity, -1).view(k, N).T
 
+# %% wrong="from 1, and 0 for dropped" says=["places count from 1, and a dropped choice has 0", "the places"] points=[0, 0] of="solution"
+# - places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + places = (ordered.cumsum(dim=0) * ordered).sum(dim=1)
+# + return places.masked_fill(places > capacity, 0).view(k, N).T
 
-# %% wrong="one less" says=["an expert keeps one too few: with capacity 2", "an expert keeps one too few"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity - 1, -1).view(k, N).T
+# %% wrong="0 for dropped" says="a dropped choice has 0, which is a place" points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places >= capacity, 0).view(k, N).T
 
+# %% wrong="clamped to the capacity" says="a dropped choice has the capacity" points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.clamp(max=capacity).view(k, N).T
 
-# %% wrong="no k in the capacity" says=["k stands in the capacity", "k stands in the capacity"] points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
+# %% wrong="a mask as numbers" says="it is 1 where a choice is kept" points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return (places < capacity).long().view(k, N).T
 
+# %% wrong="a mask" says=["its dtype is torch.bool, not torch.int64", "its dtype is torch.bool, not torch.int64"] points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return (places < capacity).view(k, N).T
 
-# %% wrong="no factor" says=["the factor is not used", "the factor is not used"] points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
+# %% wrong="places among all choices" says=["a place counts all earlier choices", "the places"] points=[0, 0] of="solution"
+# - ordered = F.one_hot(chosen.T.flatten(), E)  # (k N, E): all first choices, then all second ones
+# - places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
+# + places = torch.arange(N * k)
 
+# %% wrong="second choices first" says="second choices come before first ones" points=[0, 0.5] of="solution"
+# - ordered = F.one_hot(chosen.T.flatten(), E)  # (k N, E): all first choices, then all second ones
+# + ordered = F.one_hot(chosen.flip(1).T.flatten(), E)
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places >= capacity, -1).view(k, N).flip(0).T
 
-# %% wrong="nothing dropped" says=["nothing is dropped", "nothing is dropped"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.view(k, N).T
+# %% wrong="a buffer for each column" says="the columns count separately" points=[0, 0.5] of="column by column, with an offset"
+# - before = before + hits.sum(0)
 
+# %% wrong="the whole token is dropped" says="one dropped choice drops the whole token" points=[0, 0.5] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.view(k, N).T.masked_fill((places.view(k, N) >= capacity).any(0)[:, None], -1)
 
-# %% wrong="from 1" says=["places count from 1; they start at 0", "places count from 1"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1)
-    return places.masked_fill(places > capacity, -1).view(k, N).T
+# %% wrong="view for transpose" says="the places are right, but at the wrong tokens" points=[0, 0.5] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places >= capacity, -1).view(N, k)
 
+# %% wrong="stays (k, N)" says=["its shape is (1, 6), not (6, 1)", "its shape is"] points=[0, 0] of="solution"
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + return places.masked_fill(places >= capacity, -1).view(k, N)
 
-# %% wrong="from 1, and 0 for dropped" says=["places count from 1, and a dropped choice has 0", "the places"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1)
-    return places.masked_fill(places > capacity, 0).view(k, N).T
+# %% wrong="two columns, whatever k is" says=["", "the places, with N="] points=[1, 1] of="column by column, with an offset"
+# - before = before + hits.sum(0)
+# + before = before if j else hits.sum(0)
 
+# %% wrong="marks the caller's choices" says="changes its argument chosen" points=[0, 2] of="solution"
+# - places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
+# - return places.masked_fill(places >= capacity, -1).view(k, N).T
+# + places = (ordered.cumsum(dim=0) * ordered).sum(dim=1).view(k, N).T - 1
+# + places = places.masked_fill(places >= capacity, -1)
+# + chosen[places < 0] = -1
+# + return places
 
-# %% wrong="0 for dropped" says="a dropped choice has 0, which is a place" points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, 0).view(k, N).T
+# %% wrong="rounded up twice" says=["", "an expert keeps one too many"] points=[1, 1] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = math.ceil(factor * math.ceil(N * k / E))
 
+# %% wrong="rounded down inside" says=["", "the capacity is rounded up"] points=[1, 1] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = math.ceil(factor * (N * k // E))
 
-# %% wrong="clamped to the capacity" says="a dropped choice has the capacity" points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.clamp(max=capacity).view(k, N).T
+# %% wrong="compares places from 1" says=["as they count from 1", "the places"] points=[0, 0] of="solution"
+# - places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
+# + places = (ordered.cumsum(dim=0) * ordered).sum(dim=1)
 
+# %% wrong="E from the choices" says=["", "E is the number of all experts"] points=[1, 1.5] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = math.ceil(factor * N * k / (int(chosen.max()) + 1))
 
-# %% wrong="a mask as numbers" says="it is 1 where a choice is kept" points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return (places < capacity).long().view(k, N).T
+# %% wrong="a factor of 1 at most" says=["", "a factor above 1 is taken for 1"] points=[1, 1.5] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = math.ceil(min(factor, 1) * N * k / E)
 
+# %% wrong="two places at least" says=["", "an expert keeps one too many"] points=[1, 1.5] of="solution"
+# - capacity = math.ceil(factor * N * k / E)
+# + capacity = max(2, math.ceil(factor * N * k / E))
 
-# %% wrong="a mask" says=["its dtype is torch.bool, not torch.int64", "its dtype is torch.bool, not torch.int64"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return (places < capacity).view(k, N).T
-
-
-# %% wrong="places among all choices" says=["a place counts all earlier choices", "the places"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    places = torch.arange(N * k)
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
-
-
-# %% wrong="second choices first" says="second choices come before first ones" points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.flip(1).T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).flip(0).T
-
-
-# %% wrong="a buffer for each column" says="the columns count separately" points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen, E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=-1) - 1
-    return places.masked_fill(places >= capacity, -1)
-
-
-# %% wrong="the whole token is dropped" says="one dropped choice drops the whole token" points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.view(k, N).T.masked_fill((places.view(k, N) >= capacity).any(0)[:, None], -1)
-
-
-# %% wrong="view for transpose" says="the places are right, but at the wrong tokens" points=[0, 0.5]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(N, k)
-
-
-# %% wrong="stays (k, N)" says=["its shape is (1, 6), not (6, 1)", "its shape is"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N)
-
-
-# %% wrong="two columns, whatever k is" says=["", "the places, with N="] points=[1, 1]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    first = F.one_hot(chosen[:, 0], E)
-    columns = [(first.cumsum(0) * first).sum(1) - 1]
-    for j in range(1, k):
-        hits = F.one_hot(chosen[:, j], E)
-        columns.append(((hits.cumsum(0) + first.sum(0)) * hits).sum(1) - 1)
-    places = torch.stack(columns, 1)
-    return places.masked_fill(places >= capacity, -1)
-
-
-# %% wrong="marks the caller's choices" says="changes its argument chosen" points=[0, 2]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1).view(k, N).T - 1
-    places = places.masked_fill(places >= capacity, -1)
-    chosen[places < 0] = -1
-    return places
-
-
-# %% wrong="rounded up twice" says=["", "an expert keeps one too many"] points=[1, 1]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * math.ceil(N * k / E))
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
-
-
-# %% wrong="rounded down inside" says=["", "the capacity is rounded up"] points=[1, 1]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * (N * k // E))
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1) - 1
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
-
-
-# %% wrong="compares places from 1" says=["as they count from 1", "the places"] points=[0, 0]
-def buffer_places(chosen, E, factor):
-    N, k = chosen.shape
-    capacity = math.ceil(factor * N * k / E)
-    ordered = F.one_hot(chosen.T.flatten(), E)
-    places = (ordered.cumsum(dim=0) * ordered).sum(dim=1)
-    return places.masked_fill(places >= capacity, -1).view(k, N).T
-
+# %% wrong="places as float32" says=["torch.float32 is no index; make it int64", ""] points=[0, 2] of="a loop with a count for each expert"
+# - taken, places = [0] * E, torch.full((N, k), -1)
+# + taken, places = [0] * E, -torch.ones(N, k)
 
 # %% wrong="copies the visible cases" says=["", "the places"] points=[1, 0]
 def buffer_places(chosen, E, factor):

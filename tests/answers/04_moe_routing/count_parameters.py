@@ -65,1099 +65,7 @@ def count_parameters(config):
     return dict(parts, total=sum(parts.values()), active=sum(count(config["k"]).values()))
 
 
-# %% wrong="active without attention, embedding and head" says="attention, embedding and head are left out" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = parts["dense"] + parts["router"] + parts["shared"] + moe * k * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active is the total" says="it is the total; a token leaves out" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active without attention" says="attention is left out, which every token uses" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - parts["attention"]
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active without embedding and head" says="embedding and head are left out; by custom they count in full" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - 2 * V * D
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active without the embedding" says="embedding or head is left out; by custom both" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - V * D
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="one row of the embedding" says="it counts one row of the embedding" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - V * D + D
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="everything times k/E" says="everything is multiplied by k/E" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total * k // E
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="the chosen experts alone" says=["these are the chosen experts alone", "these are the chosen experts alone"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = moe * k * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="the chosen and the shared experts alone" says=["these are the experts alone", "active, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = moe * k * 3 * D * h + parts["shared"]
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active without the chosen experts" says=["the chosen experts are left out", "active, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - parts["experts"]
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="shared experts among the k" says="the shared experts are left out, or taken for some of the k" points=[0, 1.5]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k + n_shared) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active without the shared experts" says="the shared experts are left out" points=[0, 1.5]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - parts["shared"]
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active without the dense layers" says="the dense layers are left out" points=[0, 1.5]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - parts["dense"]
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="active without the router" says="the router is left out; every token uses all of it" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - parts["router"]
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="the router times k/E" says="the router counts in full" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h - parts["router"] + moe * D * k
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="chosen experts of one layer" says=["the chosen experts of one layer are counted", "active, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - parts["experts"] + k * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="chosen experts in dense layers, too" says=["the first `dense_layers` layers have no experts", "the first `dense_layers` layers have no experts"] points=[0, 1.5]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - parts["experts"] + layers * k * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="no grouped queries" says="keys and values have kv_heads heads, not H" points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * 4 * D * H * d,
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="four matrices of D by D" says="it is four matrices (D, D)" points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * 4 * D * D,
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="D for H d" says=["it takes D for H·d", "attention, with"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * D + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="no output matrix" says="the matrix from H·d back to D is missing" points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="one matrix for keys and values" says="keys and values have a matrix each" points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="attention of one layer" says="it counts one layer" points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": 2 * D * d * (H + kv_heads),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="no attention in dense layers" says="the first `dense_layers` layers have attention, too" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": moe * 2 * D * d * (H + kv_heads),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="two matrices in a dense layer" says=["a gated layer has three matrices", "a gated layer has three matrices"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 2 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="h for M in a dense layer" says="the inner width of a dense layer is M, not h" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * h,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="all layers dense" says=["only the first `dense_layers` layers are dense", "only the first `dense_layers` layers are dense"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="the other layers dense" says=["these are the others", "dense, with"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": moe * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="no dense layers" says=["the dense layers are missing", "dense, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": 0,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="a router of k" says=["it counts one layer, or k experts", "the router scores all E experts, not k"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * k,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="routers in dense layers" says=["the first `dense_layers` layers have no router", "the first `dense_layers` layers have no router"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": layers * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="E numbers for a router" says=["a router has D numbers for each expert", "router, with"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="a router for shared experts" says=["the shared experts need no router", "router, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * (E + n_shared),
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="no router" says=["the router is missing", "router, with"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": 0,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="two matrices in an expert" says=["a gated layer has three matrices", "a gated layer has three matrices"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 2 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="M for h in an expert" says="the inner width of an expert is h, not M" points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * M,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="experts in dense layers" says="the first `dense_layers` layers have no experts" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": layers * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="k experts held" says=["it counts k experts, or one layer", "it counts k experts"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * k * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="shared experts twice" says=["the shared experts have a part of their own", "experts, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * (E + n_shared) * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="one expert a layer" says=["it counts one expert a layer", "experts, with"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="two matrices in a shared expert" says=["a gated layer has three matrices", "shared, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 2 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="M for h in a shared expert" says=["the inner width of a shared expert is h", "the inner width of a shared expert is h"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * M,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="shared experts in dense layers" says=["the first `dense_layers` layers have no shared experts", "the first `dense_layers` layers have no shared experts"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": layers * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="one shared expert" says=["it counts one layer, or one shared expert", "there are `shared` in each layer but the dense ones, not one"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * min(n_shared, 1) * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="no shared experts" says=["the shared experts are missing", "the shared experts are missing"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": 0,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="total of what is active" says="it counts k experts; the total holds all E" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values()) - moe * (E - k) * 3 * D * h
-    active = total
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="total without the head" says="embedding or head is left out; the total holds both" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values()) - parts["head"]
-    active = total + V * D - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="total without embedding and head" says="embedding and head are left out; the total holds them" points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values()) - 2 * V * D
-    active = total + 2 * V * D - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="total without shared experts" says="the shared experts are left out; the total holds them" points=[0, 1.5]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values()) - parts["shared"]
-    active = total + parts["shared"] - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="total without attention" says=["attention is left out; the total holds it", "total, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values()) - parts["attention"]
-    active = total + parts["attention"] - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="total twice" says=["it adds the total itself", "total, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = 2 * sum(parts.values())
-    active = total // 2 - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="in billions" says=["it is 1.218e-06, not 1218", "total, with"] points=[0, 1]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values()) / 1e9
-    active = sum(parts.values()) - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
-
-
-# %% wrong="total and active alone" says=["it lacks the keys", "must return a dictionary with the key 'embedding'"] points=[0, 1]
+# %% right="a name for each size"
 def count_parameters(config):
     V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
     dense_layers, M, h, E, n_shared, k = (
@@ -1175,71 +83,261 @@ def count_parameters(config):
     }
     total = sum(parts.values())
     active = total - moe * (E - k) * 3 * D * h
-    return {"total": total, "active": active}
-
-
-# %% wrong="two numbers" says=["what count_parameters returns: it is a tuple of 2", "must return a dictionary with the key"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return total, active
-
-
-# %% wrong="removes what it has read" says="changes its argument config" points=[0, 2]
-def count_parameters(config):
-    V, D, layers, H, kv_heads, d = (config.pop(name) for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe = layers - dense_layers
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
     return parts | {"total": total, "active": active}
 
 
-# %% wrong="D/H for d" says=["the size of a head is d, not D/H", "attention, with"] points=[0, 0]
-def count_parameters(config):
-    V, D, layers, H, kv_heads = (config[name] for name in ["V", "D", "layers", "H", "kv_heads"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
-    )
-    moe, d = layers - dense_layers, D // H
-    parts = {
-        "embedding": V * D,
-        "head": V * D,
-        "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
-        "router": moe * D * E,
-        "experts": moe * E * 3 * D * h,
-        "shared": moe * n_shared * 3 * D * h,
-    }
-    total = sum(parts.values())
-    active = total - moe * (E - k) * 3 * D * h
-    return parts | {"total": total, "active": active}
+# %% right="NumPy, numbers of np.int64" of="solution"
+# - c = config
+# + import numpy as np
+# + c = {name: np.int64(number) for name, number in config.items()}
 
+# %% wrong="active without attention, embedding and head" says="attention, embedding and head are left out" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = parts["dense"] + parts["router"] + parts["shared"] + moe * k * 3 * D * h
+
+# %% wrong="active is the total" says="it is the total; a token leaves out" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total
+
+# %% wrong="active without attention" says="attention is left out, which every token uses" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - parts["attention"]
+
+# %% wrong="active without embedding and head" says="embedding and head are left out; by custom they count in full" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - 2 * V * D
+
+# %% wrong="active without the embedding" says="embedding or head is left out; by custom both" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - V * D
+
+# %% wrong="one row of the embedding" says="it counts one row of the embedding" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - V * D + D
+
+# %% wrong="everything times k/E" says="everything is multiplied by k/E" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total * k // E
+
+# %% wrong="the chosen experts alone" says=["these are the chosen experts alone", "these are the chosen experts alone"] points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = moe * k * 3 * D * h
+
+# %% wrong="the chosen and the shared experts alone" says=["these are the experts alone", "active, with"] points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = moe * k * 3 * D * h + parts["shared"]
+
+# %% wrong="active without the chosen experts" says=["the chosen experts are left out", "active, with"] points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - parts["experts"]
+
+# %% wrong="shared experts among the k" says="the shared experts are left out, or taken for some of the k" points=[0, 1.5] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k + n_shared) * 3 * D * h
+
+# %% wrong="active without the shared experts" says="the shared experts are left out" points=[0, 1.5] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - parts["shared"]
+
+# %% wrong="active without the dense layers" says="the dense layers are left out" points=[0, 1.5] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - parts["dense"]
+
+# %% wrong="active without the router" says="the router is left out; every token uses all of it" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - parts["router"]
+
+# %% wrong="the router times k/E" says="the router counts in full" points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - moe * (E - k) * 3 * D * h - parts["router"] + moe * D * k
+
+# %% wrong="chosen experts of one layer" says=["the chosen experts of one layer are counted", "active, with"] points=[0, 1] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - parts["experts"] + k * 3 * D * h
+
+# %% wrong="chosen experts in dense layers, too" says=["the first `dense_layers` layers have no experts", "the first `dense_layers` layers have no experts"] points=[0, 1.5] of="a name for each size"
+# - active = total - moe * (E - k) * 3 * D * h
+# + active = total - parts["experts"] + layers * k * 3 * D * h
+
+# %% wrong="no grouped queries" says="keys and values have kv_heads heads, not H" points=[0, 0] of="a name for each size"
+# - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+# + "attention": layers * 4 * D * H * d,
+
+# %% wrong="four matrices of D by D" says="it is four matrices (D, D)" points=[0, 0] of="a name for each size"
+# - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+# + "attention": layers * 4 * D * D,
+
+# %% wrong="D for H d" says=["it takes D for H·d", "attention, with"] points=[0, 0] of="a name for each size"
+# - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+# + "attention": layers * (2 * D * D + 2 * D * kv_heads * d),
+
+# %% wrong="no output matrix" says="the matrix from H·d back to D is missing" points=[0, 0] of="a name for each size"
+# - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+# + "attention": layers * (D * H * d + 2 * D * kv_heads * d),
+
+# %% wrong="one matrix for keys and values" says="keys and values have a matrix each" points=[0, 0] of="a name for each size"
+# - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+# + "attention": layers * (2 * D * H * d + D * kv_heads * d),
+
+# %% wrong="attention of one layer" says="it counts one layer" points=[0, 0] of="a name for each size"
+# - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+# + "attention": 2 * D * d * (H + kv_heads),
+
+# %% wrong="no attention in dense layers" says="the first `dense_layers` layers have attention, too" points=[0, 1] of="a name for each size"
+# - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
+# + "attention": moe * 2 * D * d * (H + kv_heads),
+
+# %% wrong="two matrices in a dense layer" says=["a gated layer has three matrices", "a gated layer has three matrices"] points=[0, 1] of="a name for each size"
+# - "dense": dense_layers * 3 * D * M,
+# + "dense": dense_layers * 2 * D * M,
+
+# %% wrong="h for M in a dense layer" says="the inner width of a dense layer is M, not h" points=[0, 1] of="a name for each size"
+# - "dense": dense_layers * 3 * D * M,
+# + "dense": dense_layers * 3 * D * h,
+
+# %% wrong="all layers dense" says=["only the first `dense_layers` layers are dense", "only the first `dense_layers` layers are dense"] points=[0, 0] of="a name for each size"
+# - "dense": dense_layers * 3 * D * M,
+# + "dense": layers * 3 * D * M,
+
+# %% wrong="the other layers dense" says=["these are the others", "dense, with"] points=[0, 0] of="a name for each size"
+# - "dense": dense_layers * 3 * D * M,
+# + "dense": moe * 3 * D * M,
+
+# %% wrong="no dense layers" says=["the dense layers are missing", "dense, with"] points=[0, 1] of="a name for each size"
+# - "dense": dense_layers * 3 * D * M,
+# + "dense": 0,
+
+# %% wrong="a router of k" says=["it counts one layer, or k experts", "the router scores all E experts, not k"] points=[0, 0] of="a name for each size"
+# - "router": moe * D * E,
+# + "router": moe * D * k,
+
+# %% wrong="routers in dense layers" says=["the first `dense_layers` layers have no router", "the first `dense_layers` layers have no router"] points=[0, 1] of="a name for each size"
+# - "router": moe * D * E,
+# + "router": layers * D * E,
+
+# %% wrong="E numbers for a router" says=["a router has D numbers for each expert", "router, with"] points=[0, 0] of="a name for each size"
+# - "router": moe * D * E,
+# + "router": moe * E,
+
+# %% wrong="a router for shared experts" says=["the shared experts need no router", "router, with"] points=[0, 1] of="a name for each size"
+# - "router": moe * D * E,
+# + "router": moe * D * (E + n_shared),
+
+# %% wrong="no router" says=["the router is missing", "router, with"] points=[0, 0] of="a name for each size"
+# - "router": moe * D * E,
+# + "router": 0,
+
+# %% wrong="two matrices in an expert" says=["a gated layer has three matrices", "a gated layer has three matrices"] points=[0, 0] of="a name for each size"
+# - "experts": moe * E * 3 * D * h,
+# + "experts": moe * E * 2 * D * h,
+
+# %% wrong="M for h in an expert" says="the inner width of an expert is h, not M" points=[0, 0] of="a name for each size"
+# - "experts": moe * E * 3 * D * h,
+# + "experts": moe * E * 3 * D * M,
+
+# %% wrong="experts in dense layers" says="the first `dense_layers` layers have no experts" points=[0, 1] of="a name for each size"
+# - "experts": moe * E * 3 * D * h,
+# + "experts": layers * E * 3 * D * h,
+
+# %% wrong="k experts held" says=["it counts k experts, or one layer", "it counts k experts"] points=[0, 0] of="a name for each size"
+# - "experts": moe * E * 3 * D * h,
+# + "experts": moe * k * 3 * D * h,
+
+# %% wrong="shared experts twice" says=["the shared experts have a part of their own", "experts, with"] points=[0, 1] of="a name for each size"
+# - "experts": moe * E * 3 * D * h,
+# + "experts": moe * (E + n_shared) * 3 * D * h,
+
+# %% wrong="one expert a layer" says=["it counts one expert a layer", "experts, with"] points=[0, 0] of="a name for each size"
+# - "experts": moe * E * 3 * D * h,
+# + "experts": moe * 3 * D * h,
+
+# %% wrong="two matrices in a shared expert" says=["a gated layer has three matrices", "shared, with"] points=[0, 1] of="a name for each size"
+# - "shared": moe * n_shared * 3 * D * h,
+# + "shared": moe * n_shared * 2 * D * h,
+
+# %% wrong="M for h in a shared expert" says=["the inner width of a shared expert is h", "the inner width of a shared expert is h"] points=[0, 1] of="a name for each size"
+# - "shared": moe * n_shared * 3 * D * h,
+# + "shared": moe * n_shared * 3 * D * M,
+
+# %% wrong="shared experts in dense layers" says=["the first `dense_layers` layers have no shared experts", "the first `dense_layers` layers have no shared experts"] points=[0, 1] of="a name for each size"
+# - "shared": moe * n_shared * 3 * D * h,
+# + "shared": layers * n_shared * 3 * D * h,
+
+# %% wrong="one shared expert" says=["it counts one layer, or one shared expert", "there are `shared` in each layer but the dense ones, not one"] points=[0, 1] of="a name for each size"
+# - "shared": moe * n_shared * 3 * D * h,
+# + "shared": moe * min(n_shared, 1) * 3 * D * h,
+
+# %% wrong="no shared experts" says=["the shared experts are missing", "the shared experts are missing"] points=[0, 1] of="a name for each size"
+# - "shared": moe * n_shared * 3 * D * h,
+# + "shared": 0,
+
+# %% wrong="total of what is active" says="it counts k experts; the total holds all E" points=[0, 1] of="a name for each size"
+# - total = sum(parts.values())
+# - active = total - moe * (E - k) * 3 * D * h
+# + total = sum(parts.values()) - moe * (E - k) * 3 * D * h
+# + active = total
+
+# %% wrong="total without the head" says="embedding or head is left out; the total holds both" points=[0, 1] of="a name for each size"
+# - total = sum(parts.values())
+# - active = total - moe * (E - k) * 3 * D * h
+# + total = sum(parts.values()) - parts["head"]
+# + active = total + V * D - moe * (E - k) * 3 * D * h
+
+# %% wrong="total without embedding and head" says="embedding and head are left out; the total holds them" points=[0, 1] of="a name for each size"
+# - total = sum(parts.values())
+# - active = total - moe * (E - k) * 3 * D * h
+# + total = sum(parts.values()) - 2 * V * D
+# + active = total + 2 * V * D - moe * (E - k) * 3 * D * h
+
+# %% wrong="total without shared experts" says="the shared experts are left out; the total holds them" points=[0, 1.5] of="a name for each size"
+# - total = sum(parts.values())
+# - active = total - moe * (E - k) * 3 * D * h
+# + total = sum(parts.values()) - parts["shared"]
+# + active = total + parts["shared"] - moe * (E - k) * 3 * D * h
+
+# %% wrong="total without attention" says=["attention is left out; the total holds it", "total, with"] points=[0, 1] of="a name for each size"
+# - total = sum(parts.values())
+# - active = total - moe * (E - k) * 3 * D * h
+# + total = sum(parts.values()) - parts["attention"]
+# + active = total + parts["attention"] - moe * (E - k) * 3 * D * h
+
+# %% wrong="total twice" says=["it adds the total itself", "total, with"] points=[0, 1] of="a name for each size"
+# - total = sum(parts.values())
+# - active = total - moe * (E - k) * 3 * D * h
+# + total = 2 * sum(parts.values())
+# + active = total // 2 - moe * (E - k) * 3 * D * h
+
+# %% wrong="in billions" says=["it is 1.218e-06, not 1218", "total, with"] points=[0, 1] of="a name for each size"
+# - total = sum(parts.values())
+# - active = total - moe * (E - k) * 3 * D * h
+# + total = sum(parts.values()) / 1e9
+# + active = sum(parts.values()) - moe * (E - k) * 3 * D * h
+
+# %% wrong="total and active alone" says=["it lacks the keys", "must return a dictionary with the key 'embedding'"] points=[0, 1] of="a name for each size"
+# - return parts | {"total": total, "active": active}
+# + return {"total": total, "active": active}
+
+# %% wrong="two numbers" says=["what count_parameters returns: it is a tuple of 2", "must return a dictionary with the key"] points=[0, 0] of="a name for each size"
+# - return parts | {"total": total, "active": active}
+# + return total, active
+
+# %% wrong="removes what it has read" says="changes its argument config" points=[0, 2] of="a name for each size"
+# - V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+# + V, D, layers, H, kv_heads, d = (config.pop(name) for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+
+# %% wrong="D/H for d" says=["the size of a head is d, not D/H", "attention, with"] points=[0, 0] of="a name for each size"
+# - V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
+# + V, D, layers, H, kv_heads = (config[name] for name in ["V", "D", "layers", "H", "kv_heads"])
+# - moe = layers - dense_layers
+# + moe, d = layers - dense_layers, D // H
+
+# %% wrong="a quarter of the heads for keys and values" says=["", "attention, with"] points=[1, 0] of="solution"
+# - c = config
+# + c = {**config, "kv_heads": config["H"] // 4}
+
+# %% wrong="the total in float32" says=["", "total, with"] points=[1, 0] of="solution"
+# - total = sum(counts.values())
+# + total = int(torch.tensor(list(counts.values())).float().sum())
 
 # %% wrong="copies the visible cases" says=["", "with {"] points=[1, 0]
 def count_parameters(config):

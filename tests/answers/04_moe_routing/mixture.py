@@ -46,6 +46,17 @@ def mixture(x, chosen, gates, experts):
     return torch.stack(rows)
 
 
+# %% right="a thread pool"
+from concurrent.futures import ThreadPoolExecutor
+
+
+def mixture(x, chosen, gates, experts):
+    where = {e: (chosen == e).nonzero(as_tuple=True) for e in chosen.unique().tolist()}
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda e: experts[e](x[where[e][0]]) * gates[where[e]][:, None], where))
+    return torch.zeros_like(x).index_add(0, torch.cat([rows for rows, _ in where.values()]), torch.cat(results))
+
+
 # %% wrong="a call for each token" says="an expert is called once for each of its tokens" points=[0, 2]
 def mixture(x, chosen, gates, experts):
     rows = []
@@ -54,25 +65,13 @@ def mixture(x, chosen, gates, experts):
     return torch.stack(rows)
 
 
-# %% wrong="overwrites instead of adding" says="each expert overwrites the results of those before it" points=[0, 0.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y[tokens] = expert(x[tokens]) * gates[tokens, columns, None]
-    return y
+# %% wrong="overwrites instead of adding" says="each expert overwrites the results of those before it" points=[0, 0.5] of="solution"
+# - y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + y[tokens] = expert(x[tokens]) * gates[tokens, columns, None]
 
-
-# %% wrong="no gates" says="the gates are not used" points=[0, 0]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens = (chosen == e).any(dim=1)
-        if tokens.any():
-            y[tokens] += expert(x[tokens])
-    return y
-
+# %% wrong="no gates" says="the gates are not used" points=[0, 0] of="solution"
+# - y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + y = y.index_add(0, tokens, expert(x[tokens]))
 
 # %% wrong="every expert computes everything" says=["every expert computes all tokens", "every expert computes all tokens"] points=[0, 1.5]
 def mixture(x, chosen, gates, experts):
@@ -81,65 +80,43 @@ def mixture(x, chosen, gates, experts):
     return torch.einsum("ned,ne->nd", results, all_gates)
 
 
-# %% wrong="the chosen experts compute everything" says=["a chosen expert computes all tokens", "every expert computes all tokens"] points=[0, 2]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        gate = (gates * (chosen == e)).sum(dim=1, keepdim=True)
-        if gate.any():
-            y = y + gate * expert(x)
-    return y
+# %% wrong="the chosen experts compute everything" says=["a chosen expert computes all tokens", "every expert computes all tokens"] points=[0, 2] of="solution"
+# - tokens, columns = (chosen == e).nonzero(as_tuple=True)
+# - if len(tokens):
+# -     y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + gate = (gates * (chosen == e)).sum(dim=1, keepdim=True)
+# + if gate.any():
+# +     y = y + gate * expert(x)
 
+# %% wrong="a call for each column" says=["an expert is called once for each column of chosen; look", "an expert is called several times"] points=[0, 2] of="solution"
+# - tokens, columns = (chosen == e).nonzero(as_tuple=True)
+# - if len(tokens):
+# -     y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + for column, gate in zip(chosen.T, gates.T):
+# +     tokens = (column == e).nonzero().squeeze(1)
+# +     if len(tokens):
+# +         y = y.index_add(0, tokens, expert(x[tokens]) * gate[tokens, None])
 
-# %% wrong="a call for each column" says=["an expert is called once for each column of chosen; look", "an expert is called several times"] points=[0, 2]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for j in range(chosen.shape[1]):
-        for e, expert in enumerate(experts):
-            tokens = (chosen[:, j] == e).nonzero().squeeze(1)
-            if len(tokens):
-                y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, j, None])
-    return y
+# %% wrong="a call for each column, also with no token" says=["once for each column of chosen, even with no token", "an expert is called several times"] points=[0, 1.5] of="solution"
+# - tokens, columns = (chosen == e).nonzero(as_tuple=True)
+# - if len(tokens):
+# -     y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + for column, gate in zip(chosen.T, gates.T):
+# +     tokens = (column == e).nonzero().squeeze(1)
+# +     y = y.index_add(0, tokens, expert(x[tokens]) * gate[tokens, None])
 
+# %% wrong="experts without tokens are called" says=["expert 2 is called with no token", "are called although nobody chose them"] points=[0, 2.5] of="solution"
+# - if len(tokens):
+# -     y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
 
-# %% wrong="a call for each column, also with no token" says=["once for each column of chosen, even with no token", "an expert is called several times"] points=[0, 1.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for j in range(chosen.shape[1]):
-        for e, expert in enumerate(experts):
-            tokens = (chosen[:, j] == e).nonzero().squeeze(1)
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, j, None])
-    return y
+# %% wrong="gates before the expert" says="what goes in is multiplied by the gate" points=[0, 0] of="solution"
+# - y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + y = y.index_add(0, tokens, expert(x[tokens] * gates[tokens, columns, None]))
 
-
-# %% wrong="experts without tokens are called" says=["expert 2 is called with no token", "are called although nobody chose them"] points=[0, 2.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return y
-
-
-# %% wrong="gates before the expert" says="what goes in is multiplied by the gate" points=[0, 0]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens] * gates[tokens, columns, None]))
-    return y
-
-
-# %% wrong="mean of the results" says="the results are averaged; add them" points=[0, 0.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return y / chosen.shape[1]
-
+# %% wrong="mean of the results" says="the results are averaged; add them" points=[0, 0.5] of="solution"
+# - return y
+# + return y / chosen.shape[1]
 
 # %% wrong="columns overwrite" says="each column of chosen overwrites the one before" points=[0, 0.5]
 def mixture(x, chosen, gates, experts):
@@ -152,66 +129,32 @@ def mixture(x, chosen, gates, experts):
     return y
 
 
-# %% wrong="the first expert only" says="only the first expert of each token counts" points=[0, 0.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens = (chosen[:, 0] == e).nonzero().squeeze(1)
-        if len(tokens):
-            y[tokens] = expert(x[tokens]) * gates[tokens, :1]
-    return y
+# %% wrong="the first expert only" says="only the first expert of each token counts" points=[0, 0.5] of="solution"
+# - tokens, columns = (chosen == e).nonzero(as_tuple=True)
+# + tokens, columns = (chosen[:, :1] == e).nonzero(as_tuple=True)
 
+# %% wrong="a residual connection" says="x itself is added" points=[0, 0] of="solution"
+# - y = torch.zeros_like(x)
+# + y = x.clone()
 
-# %% wrong="a residual connection" says="x itself is added" points=[0, 0]
-def mixture(x, chosen, gates, experts):
-    y = x.clone()
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return y
+# %% wrong="gates renormalised" says="the gates are divided by their sum" points=[0, 0] of="solution"
+# - y = torch.zeros_like(x)
+# + y = torch.zeros_like(x)
+# + gates = gates / gates.sum(dim=-1, keepdim=True)
 
+# %% wrong="a softmax of the gates" says="the gates are softmaxed once more" points=[0, 0] of="solution"
+# - y = torch.zeros_like(x)
+# + y = torch.zeros_like(x)
+# + gates = gates.softmax(dim=-1)
 
-# %% wrong="gates renormalised" says="the gates are divided by their sum" points=[0, 0]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    gates = gates / gates.sum(dim=-1, keepdim=True)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return y
+# %% wrong="sorted by expert, the gates not" says="the results were sorted by expert, the gates were not" points=[0, 0] of="sorted by expert, split, and back"
+# - back = results[order.argsort()].view(*chosen.shape, -1)
+# - return torch.einsum("nkd,nk->nd", back, gates)
+# + return torch.zeros_like(x).index_add(0, order // k, results * gates.flatten()[:, None])
 
-
-# %% wrong="a softmax of the gates" says="the gates are softmaxed once more" points=[0, 0]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    gates = gates.softmax(dim=-1)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return y
-
-
-# %% wrong="sorted by expert, the gates not" says="the results were sorted by expert, the gates were not" points=[0, 0]
-def mixture(x, chosen, gates, experts):
-    k = chosen.shape[1]
-    order = chosen.flatten().argsort(stable=True)
-    parts = x[order // k].split(chosen.flatten().bincount(minlength=len(experts)).tolist())
-    results = torch.cat([expert(part) for expert, part in zip(experts, parts) if len(part)])
-    return torch.zeros_like(x).index_add(0, order // k, results * gates.flatten()[:, None])
-
-
-# %% wrong="gates of the other column" says="the gates of a token have changed places" points=[0, 0.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, -1 - columns, None])
-    return y
-
+# %% wrong="gates of the other column" says="the gates of a token have changed places" points=[0, 0.5] of="solution"
+# - y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, -1 - columns, None])
 
 # %% wrong="single tokens go in without their axis" says="it takes (n, D)" points=[0, 0]
 def mixture(x, chosen, gates, experts):
@@ -221,86 +164,56 @@ def mixture(x, chosen, gates, experts):
     return torch.stack(rows)
 
 
-# %% wrong="gates as numbers" says=["", "backward() does not reach gates"] points=[1, 2.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            weights = torch.tensor([gates[n, j].item() for n, j in zip(tokens, columns)])
-            y = y.index_add(0, tokens, expert(x[tokens]) * weights[:, None])
-    return y
+# %% wrong="gates as numbers" says=["", "backward() does not reach gates"] points=[1, 2.5] of="solution"
+# - y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + numbers = torch.tensor(gates.tolist())[tokens, columns, None]
+# + y = y.index_add(0, tokens, expert(x[tokens]) * numbers)
 
+# %% wrong="no_grad" says=["", "backward() reaches nothing"] points=[1, 2.5] of="solution"
+# - def mixture(x, chosen, gates, experts):
+# + @torch.no_grad()
+# + def mixture(x, chosen, gates, experts):
 
-# %% wrong="no_grad" says=["", "backward() reaches nothing"] points=[1, 2.5]
-@torch.no_grad()
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return y
+# %% wrong="the gradient of the first column only" says=["", "the gradient of gates"] points=[1, 2.5] of="solution"
+# - y = torch.zeros_like(x)
+# + y = torch.zeros_like(x)
+# + gates = torch.cat([gates[:, :1], gates[:, 1:].detach()], dim=1)
 
+# %% wrong="stacks all experts, also unused ones" says=["expert 2 is called with no token", "are called although nobody chose them"] points=[0, 2.5] of="sorted by expert, split, and back"
+# - results = torch.cat([expert(part) for expert, part in zip(experts, parts) if len(part)])
+# + results = torch.cat([expert(part) for expert, part in zip(experts, parts)])
 
-# %% wrong="the gradient of the first column only" says=["", "the gradient of gates"] points=[1, 2.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    gates = torch.cat([gates[:, :1], gates[:, 1:].detach()], dim=1)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return y
+# %% wrong="two columns, whatever k is" says=["", "the result"] points=[1, 1.5] of="solution"
+# - tokens, columns = (chosen == e).nonzero(as_tuple=True)
+# + tokens, columns = (chosen[:, [0, 1]] == e).nonzero(as_tuple=True)
 
+# %% wrong="multiplies the caller's x" says=["changes its argument x", "in-place operation"] points=[0, 2.5] of="solution"
+# - return y
+# + return x.copy_(y)
 
-# %% wrong="stacks all experts, also unused ones" says=["expert 2 is called with no token", "are called although nobody chose them"] points=[0, 2.5]
-def mixture(x, chosen, gates, experts):
-    k = chosen.shape[1]
-    order = chosen.flatten().argsort(stable=True)
-    parts = x[order // k].split(chosen.flatten().bincount(minlength=len(experts)).tolist())
-    results = torch.cat([expert(part) for expert, part in zip(experts, parts)])
-    return torch.zeros_like(x).index_add(0, order // k, results * gates.flatten()[order, None])
+# %% wrong="squeezes the result" says="the result, with token 0 alone" points=[0, 3] of="solution"
+# - return y
+# + return y.squeeze()
 
+# %% wrong="index_add returns a new tensor" says=["index_add returns a new tensor", "the result"] points=[0, 0] of="solution"
+# - y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
+# + y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
 
-# %% wrong="two columns, whatever k is" says=["", "the result"] points=[1, 1.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens = torch.cat([(chosen[:, j] == e).nonzero().squeeze(1) for j in (0, 1)])
-        weights = torch.cat([gates[chosen[:, j] == e, j] for j in (0, 1)])
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * weights[:, None])
-    return y
+# %% wrong="gates above 0 only" says=["", "gates below 0 are left out"] points=[1, 0] of="solution"
+# - tokens, columns = (chosen == e).nonzero(as_tuple=True)
+# + tokens, columns = ((chosen == e) & (gates > 0)).nonzero(as_tuple=True)
 
+# %% wrong="gates without their sign" says=["", "gates below 0 lose their sign"] points=[1, 0] of="solution"
+# - y = torch.zeros_like(x)
+# + y, gates = torch.zeros_like(x), gates.abs()
 
-# %% wrong="multiplies the caller's x" says=["changes its argument x", "in-place operation"] points=[0, 2.5]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e, expert in enumerate(experts):
-        tokens, columns = (chosen == e).nonzero(as_tuple=True)
-        if len(tokens):
-            y = y.index_add(0, tokens, expert(x[tokens]) * gates[tokens, columns, None])
-    return x.copy_(y)
+# %% wrong="a residual connection without a gradient" says="x itself is added" points=[0, 0] of="solution"
+# - y = torch.zeros_like(x)
+# + y = x.detach().clone()
 
-
-# %% wrong="squeezes the result" says="the result, with token 0 alone" points=[0, 3]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e in chosen.unique().tolist():
-        row, column = (chosen == e).nonzero(as_tuple=True)
-        y = y.index_add(0, row, gates[row, column, None] * experts[e](x[row]))
-    return y.squeeze()
-
-
-# %% wrong="index_add returns a new tensor" says=["index_add returns a new tensor", "the result"] points=[0, 0]
-def mixture(x, chosen, gates, experts):
-    y = torch.zeros_like(x)
-    for e in chosen.unique().tolist():
-        row, column = (chosen == e).nonzero(as_tuple=True)
-        y.index_add(0, row, gates[row, column, None] * experts[e](x[row]))
-    return y
-
+# %% wrong="empties chosen, and is right about what is left" says="the result" points=[0, 0] of="solution"
+# - y = torch.zeros_like(x)
+# + y, chosen[:] = torch.zeros_like(x), 0
 
 # %% wrong="copies the visible cases" says=["", "the result"] points=[1, 0]
 def mixture(x, chosen, gates, experts):

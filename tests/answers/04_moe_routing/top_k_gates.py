@@ -45,177 +45,102 @@ def top_k_gates(scores, k, kind):
     return chosen, gates
 
 
-# %% wrong="softmax after top-k, whatever is asked" says=["the gates of each token sum to 1, so the softmax saw the chosen scores only", "sum to 1: the softmax saw the chosen scores only"] points=[0, 1.5]
+# %% right="NumPy and back"
+import numpy as np
+
+
 def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    return chosen, scores.gather(-1, chosen).softmax(dim=-1)
+    a = scores.numpy().astype(np.float64)
+    ids = np.argsort(-a, axis=1, kind="stable")[:, :k]
+    mine, top = np.take_along_axis(a, ids, 1), a.max(axis=1, keepdims=True)
+    whole = np.exp((a if kind == "before" else mine) - top).sum(axis=1, keepdims=True)
+    return torch.from_numpy(ids.copy()), torch.from_numpy(np.exp(mine - top) / whole)
 
 
-# %% wrong="softmax before top-k, whatever is asked" says="sum to less than 1; with this kind, the k of them share the whole" points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    return chosen, scores.softmax(dim=-1).gather(-1, chosen)
+# %% wrong="softmax after top-k, whatever is asked" says=["the gates of each token sum to 1, so the softmax saw the chosen scores only", "sum to 1: the softmax saw the chosen scores only"] points=[0, 1.5] of="solution"
+# - if kind == "after":
+# -     return chosen, scores.gather(-1, chosen).softmax(dim=-1)
+# + return chosen, scores.gather(-1, chosen).softmax(dim=-1)
 
+# %% wrong="softmax before top-k, whatever is asked" says="sum to less than 1; with this kind, the k of them share the whole" points=[0, 1.5] of="solution"
+# - if kind == "after":
+# -     return chosen, scores.gather(-1, chosen).softmax(dim=-1)
+# + return chosen, scores.softmax(dim=-1).gather(-1, chosen)
 
-# %% wrong="torch.topk" says=["smaller index comes first; torch.topk does not see to it", "the smaller index comes first"] points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    values, chosen = scores.topk(k, dim=-1)
-    if kind == "after":
-        return chosen, values.softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# %% wrong="torch.topk" says=["smaller index comes first; torch.topk does not see to it", "the smaller index comes first"] points=[0, 1.5] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.topk(k, dim=-1).indices
 
+# %% wrong="after is not done" says=['with kind="after": the gates of a token sum to less than 1', "sum to less than 1"] points=[0, 1.5] of="solution"
+# - if kind == "after":
+# -     return chosen, scores.gather(-1, chosen).softmax(dim=-1)
 
-# %% wrong="after is not done" says=['with kind="after": the gates of a token sum to less than 1', "sum to less than 1"] points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    if kind == "renormalised":
-        gates = gates / gates.sum(dim=-1, keepdim=True)
-    return chosen, gates
+# %% wrong="renormalised is not done" says=['with kind="renormalised": the gates of a token sum to less than 1', "sum to less than 1"] points=[0, 1.5] of="solution"
+# - return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# + return chosen, gates
 
+# %% wrong="after: a softmax of the probabilities" says="two softmaxes" points=[0, 1.5] of="solution"
+# - return chosen, scores.gather(-1, chosen).softmax(dim=-1)
+# + return chosen, scores.softmax(dim=-1).gather(-1, chosen).softmax(dim=-1)
 
-# %% wrong="renormalised is not done" says=['with kind="renormalised": the gates of a token sum to less than 1', "sum to less than 1"] points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    return chosen, scores.softmax(dim=-1).gather(-1, chosen)
+# %% wrong="after: scores of the others become 0" says="became 0, and exp(0) = 1 counts" points=[0, 1.5] of="solution"
+# - return chosen, scores.gather(-1, chosen).softmax(dim=-1)
+# + mask = torch.zeros_like(scores).scatter(-1, chosen, 1)
+# + return chosen, (scores * mask).softmax(dim=-1).gather(-1, chosen)
 
+# %% wrong="softmax over the tokens" says="the softmax runs over the tokens" points=[0, 1] of="solution"
+# - gates = scores.softmax(dim=-1).gather(-1, chosen)
+# + gates = scores.softmax(dim=0).gather(-1, chosen)
 
-# %% wrong="after: a softmax of the probabilities" says="two softmaxes" points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    if kind == "after":
-        gates = gates.softmax(dim=-1)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# %% wrong="renormalised over the tokens" says="divided by the sum over the tokens" points=[0, 1.5] of="solution"
+# - return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# + return chosen, gates / gates.sum(dim=0) if kind == "renormalised" else gates
 
+# %% wrong="renormalised by the sum of everything" says="divided by the sum over all tokens" points=[0, 1.5] of="solution"
+# - return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# + return chosen, gates / gates.sum() if kind == "renormalised" else gates
 
-# %% wrong="after: scores of the others become 0" says="became 0, and exp(0) = 1 counts" points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        mask = torch.zeros_like(scores).scatter(-1, chosen, 1)
-        return chosen, (scores * mask).softmax(dim=-1).gather(-1, chosen)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# %% wrong="gates of the first k experts" says=["they belong to the experts 0 and 1", "they belong to the first k experts"] points=[0, 1] of="solution"
+# - gates = scores.softmax(dim=-1).gather(-1, chosen)
+# + gates = scores.softmax(dim=-1)[:, :k]
 
+# %% wrong="scores for gates" says=["they are the scores; a gate comes from a softmax", "they are the scores"] points=[0, 1] of="solution"
+# - gates = scores.softmax(dim=-1).gather(-1, chosen)
+# + gates = scores.gather(-1, chosen)
 
-# %% wrong="softmax over the tokens" says="the softmax runs over the tokens" points=[0, 1]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=0).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# %% wrong="all gates equal" says="all gates are 1/k" points=[0, 1] of="library style: F.softmax and take_along_dim"
+# - return chosen, gates
+# + return chosen, torch.full(chosen.shape, 1 / k)
 
+# %% wrong="the lowest scores" says="the experts with the lowest scores" points=[0, 0] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.sort(dim=-1, stable=True).indices[:, :k]
 
-# %% wrong="renormalised over the tokens" says="divided by the sum over the tokens" points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=0) if kind == "renormalised" else gates
+# %% wrong="sorted upwards, the last k" says=["smaller index comes first; torch.topk and a reversed sort", "the smaller index comes first"] points=[0, 1.5] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.sort(dim=-1, stable=True).indices.flip(-1)[:, :k]
 
+# %% wrong="in the order of the indices" says="in the order of the indices" points=[0, 0] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k].sort(dim=-1).values
 
-# %% wrong="renormalised by the sum of everything" says="divided by the sum over all tokens" points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum() if kind == "renormalised" else gates
+# %% wrong="from low to high" says="each row goes from low to high" points=[0, 0] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k].flip(-1)
 
+# %% wrong="ranks" says="these are the ranks of the first k experts" points=[0, 0] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = (-scores).argsort(dim=-1, stable=True).argsort(dim=-1)[:, :k]
 
-# %% wrong="gates of the first k experts" says=["they belong to the experts 0 and 1", "they belong to the first k experts"] points=[0, 1]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1)[:, :k]
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# %% wrong="an unstable argsort" says=["", "the smaller index comes first"] points=[1, 1.5] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.argsort(dim=-1, descending=True)[:, :k]
 
+# %% wrong="chosen by probability" says=["", "they are chosen by probability, where both are 0"] points=[1, 1.5] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.softmax(dim=-1).sort(dim=-1, descending=True, stable=True).indices[:, :k]
 
-# %% wrong="scores for gates" says=["they are the scores; a gate comes from a softmax", "they are the scores"] points=[0, 1]
-def top_k_gates(scores, k, kind):
-    ordered, ids = scores.sort(dim=-1, descending=True, stable=True)
-    gates, chosen = ordered[:, :k], ids[:, :k]
-    if kind == "after":
-        return chosen, gates.softmax(dim=-1)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-
-
-# %% wrong="all gates equal" says="all gates are 1/k" points=[0, 1]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    return chosen, torch.full(chosen.shape, 1 / k)
-
-
-# %% wrong="the lowest scores" says="the experts with the lowest scores" points=[0, 0]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, stable=True).indices[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-
-
-# %% wrong="sorted upwards, the last k" says=["smaller index comes first; torch.topk and a reversed sort", "the smaller index comes first"] points=[0, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, stable=True).indices.flip(-1)[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-
-
-# %% wrong="in the order of the indices" says="in the order of the indices" points=[0, 0]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k].sort(dim=-1).values
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-
-
-# %% wrong="from low to high" says="each row goes from low to high" points=[0, 0]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k].flip(-1)
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-
-
-# %% wrong="ranks" says="these are the ranks of the first k experts" points=[0, 0]
-def top_k_gates(scores, k, kind):
-    chosen = (-scores).argsort(dim=-1, stable=True).argsort(dim=-1)[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-
-
-# %% wrong="an unstable argsort" says=["", "the smaller index comes first"] points=[1, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.argsort(dim=-1, descending=True)[:, :k]
-    if kind == "after":
-        return chosen, scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return chosen, gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-
-
-# %% wrong="chosen by probability" says=["", "they are chosen by probability, where both are 0"] points=[1, 1.5]
-def top_k_gates(scores, k, kind):
-    p = scores.softmax(dim=-1)
-    ordered, ids = p.sort(dim=-1, descending=True, stable=True)
-    gates, chosen = ordered[:, :k], ids[:, :k]
-    return chosen, gates if kind == "before" else gates / gates.sum(dim=-1, keepdim=True)
-
-
-# %% wrong="exp without subtracting the maximum" says=["", "a gate is NaN or infinite"] points=[1, 1.5]
+# %% wrong="exp without subtracting the maximum" says=["", "a gate is NaN or infinite"] points=[1, 1]
 def top_k_gates(scores, k, kind):
     chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
     e = scores.exp()
@@ -223,47 +148,45 @@ def top_k_gates(scores, k, kind):
     return chosen, gates / (e if kind == "before" else gates).sum(dim=-1, keepdim=True)
 
 
-# %% wrong="gates first" says=["these are the gates; return chosen first", "chosen, with kind="] points=[0, 0]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return scores.gather(-1, chosen).softmax(dim=-1), chosen
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates, chosen
+# %% wrong="gates first" says=["these are the gates; return chosen first", "chosen, with kind="] points=[0, 0] of="library style: F.softmax and take_along_dim"
+# - return chosen, gates
+# + return gates, chosen
 
+# %% wrong="gates alone" says="it must return chosen, gates" points=[0, 0] of="library style: F.softmax and take_along_dim"
+# - return chosen, gates
+# + return gates
 
-# %% wrong="gates alone" says="it must return chosen, gates" points=[0, 0]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return scores.gather(-1, chosen).softmax(dim=-1)
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    return gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
+# %% wrong="marks the chosen scores in place" says="changes its argument scores" points=[0, 2] of="library style: F.softmax and take_along_dim"
+# - return chosen, gates
+# + scores.scatter_(-1, chosen, -torch.inf)
+# + return chosen, gates
 
+# %% wrong="squeezed where k is 1" says=["", "its shape is (4,), not (4, 1)"] points=[1, 1.5] of="library style: F.softmax and take_along_dim"
+# - return chosen, gates
+# + return chosen.squeeze(), gates.squeeze()
 
-# %% wrong="marks the chosen scores in place" says="changes its argument scores" points=[0, 2]
-def top_k_gates(scores, k, kind):
-    before, chosen, values = scores.softmax(dim=-1), [], []
-    for _ in range(k):
-        value, best = scores.max(dim=-1)
-        chosen.append(best)
-        values.append(value)
-        scores[torch.arange(len(scores)), best] = -torch.inf
-    chosen, values = torch.stack(chosen, 1), torch.stack(values, 1)
-    if kind == "before":
-        return chosen, before.gather(-1, chosen)
-    return chosen, values.softmax(dim=-1)
+# %% wrong="after: exp without subtracting the maximum" says=["", "numbers are NaN"] points=[1, 1] of="solution"
+# - return chosen, scores.gather(-1, chosen).softmax(dim=-1)
+# + e = scores.gather(-1, chosen).exp()
+# + return chosen, e / e.sum(dim=-1, keepdim=True)
 
+# %% wrong="after: scores of the others become -100" says=["", 'gates, with kind="after"'] points=[1, 1.5] of="solution"
+# - return chosen, scores.gather(-1, chosen).softmax(dim=-1)
+# + only = torch.full_like(scores, -100).scatter(1, chosen, scores.gather(1, chosen))
+# + return chosen, only.softmax(dim=-1).gather(-1, chosen)
 
-# %% wrong="squeezed where k is 1" says=["", "its shape is (4,), not (4, 1)"] points=[1, 1.5]
-def top_k_gates(scores, k, kind):
-    chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-    if kind == "after":
-        return chosen.squeeze(), scores.gather(-1, chosen).softmax(dim=-1).squeeze()
-    gates = scores.softmax(dim=-1).gather(-1, chosen)
-    gates = gates / gates.sum(dim=-1, keepdim=True) if kind == "renormalised" else gates
-    return chosen.squeeze(), gates.squeeze()
+# %% wrong="ties by rounding" says=["", "two scores that differ by a little are taken for equal"] points=[1, 1.5] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + chosen = scores.round(decimals=6).sort(dim=-1, descending=True, stable=True).indices[:, :k]
 
+# %% wrong="looks at the next score, also with k = E" says=["", "index 5 is out of bounds"] points=[1, 1.5] of="solution"
+# - chosen = scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+# + values, ids = scores.sort(dim=-1, descending=True, stable=True)
+# + chosen = ids[:, :k] if (values[:, k - 1] == values[:, k]).any() else scores.topk(k).indices
+
+# %% wrong="chosen as float32" says=["torch.float32 is no index; make it int64", ""] points=[0, 2] of="library style: F.softmax and take_along_dim"
+# - return chosen, gates
+# + return chosen.float(), gates
 
 # %% wrong="copies the visible cases" says=["", "chosen, with kind="] points=[1, 0]
 def top_k_gates(scores, k, kind):

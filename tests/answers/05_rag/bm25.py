@@ -12,7 +12,6 @@ def bm25(query, documents, k1=1.5, b=0.75):
         scores.append(score)
     return torch.tensor(scores)
 
-
 # %% right="counters, made once"
 def bm25(query, documents, k1=1.5, b=0.75):
     from collections import Counter
@@ -35,7 +34,6 @@ def bm25(query, documents, k1=1.5, b=0.75):
         dtype=torch.float64,
     )
 
-
 # %% right="a matrix of counts, float32"
 def bm25(query, documents, k1=1.5, b=0.75):
     f = torch.tensor([[float(d.count(t)) for t in query] for d in documents])
@@ -43,7 +41,6 @@ def bm25(query, documents, k1=1.5, b=0.75):
     n = (f > 0).sum(dim=0)
     idf = torch.log1p((len(documents) - n + 0.5) / (n + 0.5))
     return (f * (k1 + 1) / (f + k1 * (1 - b + b * lengths / lengths.mean())[:, None])) @ idf
-
 
 # %% right="an inverted index of the words that occur"
 def bm25(query, documents, k1=1.5, b=0.75):
@@ -60,7 +57,6 @@ def bm25(query, documents, k1=1.5, b=0.75):
             scores[i] += idf * f / (f / (k1 + 1) + k1 / (k1 + 1) * (1 + b * (len(documents[i]) / mean - 1)))
     return scores
 
-
 # %% right="each word of the query once, times its number"
 def bm25(query, documents, k1=1.5, b=0.75):
     mean = torch.tensor([len(d) for d in documents], dtype=torch.float).mean().item()
@@ -73,399 +69,192 @@ def bm25(query, documents, k1=1.5, b=0.75):
             total += query.count(word) * idf * (k1 + 1) * torch.tensor(part)
     return total
 
-
-# %% wrong="document frequency by occurrences" says="n counts how often a word occurs" points=[0, 0]
+# %% right="the unique words of the query, in NumPy"
 def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(other.count(word) for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+    import numpy as np
 
+    N, lengths = len(documents), np.array([len(document) for document in documents])
+    slow = k1 * (1 - b + b * lengths / lengths.mean())
+    scores = np.zeros(N)
+    for word, times in zip(*np.unique(np.array(query, dtype=str), return_counts=True)):
+        f = np.array([np.sum(np.array(document) == word) for document in documents])
+        n = np.count_nonzero(f)
+        scores += times * np.log1p((N - n + 0.5) / (n + 0.5)) * f * (k1 + 1) / (f + slow)
+    return torch.from_numpy(scores)
 
-# %% wrong="lengths play no part" says="the lengths play no part" points=[0, 0]
+# %% right="a dataclass, with a cache and a thread pool"
 def bm25(query, documents, k1=1.5, b=0.75):
-    N = len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1)
-        scores.append(score)
-    return torch.tensor(scores)
+    from concurrent.futures import ThreadPoolExecutor
+    from dataclasses import dataclass
+    from functools import cached_property, lru_cache
 
+    @dataclass(frozen=True)
+    class Collection:
+        texts: tuple
 
-# %% wrong="no 1 in the logarithm" says="a word in most documents has a negative idf" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log((N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+        @cached_property
+        def mean(self):
+            return sum(map(len, self.texts)) / len(self.texts)
 
+        def score(self, text):
+            slow = k1 * (1 - b + b * len(text) / self.mean)
+            return sum(idf(t) * text.count(t) * (k1 + 1) / (text.count(t) + slow) for t in query)
 
-# %% wrong="the 1 outside" says="the 1 stands outside the logarithm" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = 1 + math.log((N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+    @lru_cache(maxsize=None)
+    def idf(word):
+        n = sum(word in text for text in documents)
+        return math.log(1 + (len(documents) - n + 0.5) / (n + 0.5))
 
+    with ThreadPoolExecutor(2) as pool:
+        return torch.tensor(list(pool.map(Collection(tuple(documents)).score, documents)), dtype=torch.float)
 
-# %% wrong="log10" says="the logarithm has base 10" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log10(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="document frequency by occurrences" says="n counts how often a word occurs" points=[0, 0] of="word by word, document by document, in lists"
+# - n = sum(word in other for other in documents)
+# + n = sum(other.count(word) for other in documents)
 
+# %% wrong="lengths play no part" says="the lengths play no part" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N = len(documents)
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f * (k1 + 1) / (f + k1)
 
-# %% wrong="log2" says="the logarithm has base 2" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log2(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="no 1 in the logarithm" says="a word in most documents has a negative idf" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = math.log((N - n + 0.5) / (n + 0.5))
 
+# %% wrong="the 1 outside" says="the 1 stands outside the logarithm" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = 1 + math.log((N - n + 0.5) / (n + 0.5))
 
-# %% wrong="no logarithm" says="idf has no logarithm" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = 1 + (N - n + 0.5) / (n + 0.5)
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="log10" says="the logarithm has base 10" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = math.log10(1 + (N - n + 0.5) / (n + 0.5))
 
+# %% wrong="log2" says="the logarithm has base 2" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = math.log2(1 + (N - n + 0.5) / (n + 0.5))
 
-# %% wrong="ln(N/n), 0 where no document holds the word" says="idf is ln(N/n)" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(N / n) if n else 0
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="no logarithm" says="idf has no logarithm" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = 1 + (N - n + 0.5) / (n + 0.5)
 
+# %% wrong="ln(N/n), 0 where no document holds the word" says="idf is ln(N/n)" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = math.log(N / n) if n else 0
 
-# %% wrong="no idf" says="there is no idf" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    mean = sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            idf = 1
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="no idf" says="there is no idf" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + mean = sum(len(document) for document in documents) / len(documents)
+# - n = sum(word in other for other in documents)
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = 1
 
+# %% wrong="tf-idf: f does not saturate" says="idf is multiplied by f itself" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N = len(documents)
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f
 
-# %% wrong="tf-idf: f does not saturate" says="idf is multiplied by f itself" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N = len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="f/L does not saturate" says="idf is multiplied by f/L" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N = len(documents)
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f / len(document)
 
+# %% wrong="f is 1 or 0" says="f is 1 or 0; count how often" points=[0, 0] of="word by word, document by document, in lists"
+# - f = document.count(word)
+# + f = int(word in document)
 
-# %% wrong="f/L does not saturate" says="idf is multiplied by f/L" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N = len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f / len(document)
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="without k1 + 1" says="all scores are k1 + 1 times too small" points=[0, 0] of="word by word, document by document, in lists"
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f / (f + k1 * (1 - b + b * len(document) / mean))
 
+# %% wrong="mean over distinct words" says="the mean length counts distinct words" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N, mean = len(documents), sum(len(set(document)) for document in documents) / len(documents)
 
-# %% wrong="f is 1 or 0" says="f is 1 or 0; count how often" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = int(word in document)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="sum of the lengths for the mean" says="L is divided by the sum of all lengths" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N, mean = len(documents), sum(len(document) for document in documents)
 
+# %% wrong="mean by length" says="the mean length is divided by L" points=[0, 0] of="word by word, document by document, in lists"
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * mean / len(document)))
 
-# %% wrong="without k1 + 1" says="all scores are k1 + 1 times too small" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="k1 and b change places" says="k1 and b have changed places" points=[0, 0] of="word by word, document by document, in lists"
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f * (b + 1) / (f + b * (1 - k1 + k1 * len(document) / mean))
 
+# %% wrong="words inside words" says=["is taken for", "a word is found inside a longer one"] points=[0, 0] of="word by word, document by document, in lists"
+# - f = document.count(word)
+# - n = sum(word in other for other in documents)
+# + f = " ".join(document).count(word)
+# + n = sum(word in " ".join(other) for other in documents)
 
-# %% wrong="mean over distinct words" says="the mean length counts distinct words" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(set(document)) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="a regular expression for words" says=["", "as \"tea\" in \"tea-time\""] points=[1, 0] of="word by word, document by document, in lists"
+# - score = 0.0
+# + import re
+# +
+# + score, holds = 0.0, lambda text: len(re.findall(rf"\b{word}\b", " ".join(text)))
+# - f = document.count(word)
+# - n = sum(word in other for other in documents)
+# + f = holds(document)
+# + n = sum(holds(other) > 0 for other in documents)
 
+# %% wrong="a word between spaces" says=["", "of two equal words in a row one is missed"] points=[1, 0] of="word by word, document by document, in lists"
+# - f = document.count(word)
+# + f = f" {' '.join(document)} ".count(f" {word} ")
 
-# %% wrong="sum of the lengths for the mean" says="L is divided by the sum of all lengths" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="the mean length rounded down" says=["", "the mean length is rounded down"] points=[1, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N, mean = len(documents), sum(len(document) for document in documents) // len(documents)
 
+# %% wrong="equal documents are taken for one" says=["", "only the first has its score"] points=[1, 0] of="word by word, document by document, in lists"
+# - scores = []
+# + scores = [0.0] * N
+# - scores.append(score)
+# + scores[documents.index(document)] = score
 
-# %% wrong="mean by length" says="the mean length is divided by L" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * mean / len(document)))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="b = 0 is no b" says=["", "the scores with b = 0"] points=[1, 1.5] of="word by word, document by document, in lists"
+# - scores = []
+# + scores, b = [], b or 0.75
 
+# %% wrong="an empty query stops it" says=["", "it stops with IndexError"] points=[1, 1.5] of="word by word, document by document, in lists"
+# - scores = []
+# + scores, word = [], query[0]
 
-# %% wrong="k1 and b change places" says="k1 and b have changed places" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (b + 1) / (f + b * (1 - k1 + k1 * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="k1 and b are fixed" says="k1 = 1.5 and b = 0.75 are used, whatever is given" points=[0, 1.5] of="word by word, document by document, in lists"
+# - score = 0.0
+# + score, k1, b = 0.0, 1.5, 0.75
 
+# %% wrong="other defaults" says=["", "k1 is 1.2 where nothing is given"] points=[1, 0.5] of="word by word, document by document, in lists"
+# - def bm25(query, documents, k1=1.5, b=0.75):
+# + def bm25(query, documents, k1=1.2, b=0.75):
 
-# %% wrong="words inside words" says=["is taken for", "a word is found inside a longer one"] points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = " ".join(document).count(word)
-            n = sum(word in " ".join(other) for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="a set of query words" says="a word that stands twice in the query counts once" points=[0, 1.5] of="word by word, document by document, in lists"
+# - for word in query:
+# + for word in set(query):
 
+# %% wrong="a word that no document holds stops it" says=["juice", "it stops with KeyError"] points=[0, 1.5] of="an inverted index of the words that occur"
+# - held = places.get(word, {})
+# + held = places[word]
 
-# %% wrong="k1 and b are fixed" says="k1 = 1.5 and b = 0.75 are used, whatever is given" points=[0, 1.5]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score, k1, b = 0.0, 1.5, 0.75
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="documents become counters, in the caller's list" says="changes its argument documents" points=[0, 2] of="counters, made once"
+# - mean = sum(map(len, documents)) / len(documents)
+# + mean = sum(map(len, documents)) / len(documents)
+# + documents[:] = tables
 
+# %% wrong="a list" says="it is a list of" points=[0, 0] of="word by word, document by document, in lists"
+# - return torch.tensor(scores)
+# + return scores
 
-# %% wrong="other defaults" says=["", "k1 is 1.2 where nothing is given"] points=[1, 0.5]
-def bm25(query, documents, k1=1.2, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
+# %% wrong="one total" says="its shape is (), not" points=[0, 0] of="word by word, document by document, in lists"
+# - return torch.tensor(scores)
+# + return torch.tensor(scores).sum()
 
-
-# %% wrong="a set of query words" says="a word that stands twice in the query counts once" points=[0, 1.5]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in set(query):
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores)
-
-
-# %% wrong="a word that no document holds stops it" says=["juice", "it stops with KeyError"] points=[0, 1.5]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    held = {}
-    for document in documents:
-        for word in set(document):
-            held[word] = held.get(word, 0) + 1
-    idf = {word: math.log(1 + (N - n + 0.5) / (n + 0.5)) for word, n in held.items()}
-    scores = torch.zeros(N)
-    for i, document in enumerate(documents):
-        for word in query:
-            f = document.count(word)
-            scores[i] += idf[word] * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-    return scores
-
-
-# %% wrong="documents become counters, in the caller's list" says="changes its argument documents" points=[0, 2]
-def bm25(query, documents, k1=1.5, b=0.75):
-    from collections import Counter
-
-    lengths = [len(document) for document in documents]
-    for i, document in enumerate(documents):
-        documents[i] = Counter(document)
-    N, scores = len(documents), []
-    for table, length in zip(documents, lengths):
-        score = 0.0
-        for word in query:
-            f, n = table[word], sum(word in other for other in documents)
-            norm = k1 * (1 - b + b * length * N / sum(lengths))
-            score += math.log(1 + (N - n + 0.5) / (n + 0.5)) * f * (k1 + 1) / (f + norm)
-        scores.append(score)
-    return torch.tensor(scores)
-
-
-# %% wrong="a list" says="it is a list of" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return scores
-
-
-# %% wrong="one total" says="its shape is (), not" points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(scores).sum()
-
-
-# %% wrong="sorted scores" says="at " points=[0, 0]
-def bm25(query, documents, k1=1.5, b=0.75):
-    N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
-    scores = []
-    for document in documents:
-        score = 0.0
-        for word in query:
-            f = document.count(word)
-            n = sum(word in other for other in documents)
-            idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
-            score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
-        scores.append(score)
-    return torch.tensor(sorted(scores, reverse=True))
-
+# %% wrong="sorted scores" says="at " points=[0, 0] of="word by word, document by document, in lists"
+# - return torch.tensor(scores)
+# + return torch.tensor(sorted(scores, reverse=True))
 
 # %% wrong="copies the visible cases" says=["", "the scores for"] points=[1, 0]
 def bm25(query, documents, k1=1.5, b=0.75):

@@ -1,6 +1,6 @@
 # %% right="a loop that stops at the last word"
 def chunk(words, size, overlap):
-    if overlap < 0 or overlap >= size:
+    if not 0 <= overlap < size:
         raise ValueError("0 <= overlap < size")
     chunks, start = [], 0
     while words:
@@ -9,7 +9,6 @@ def chunk(words, size, overlap):
             break
         start += size - overlap
     return chunks
-
 
 # %% right="the number of chunks, rounded up"
 def chunk(words, size, overlap):
@@ -19,7 +18,6 @@ def chunk(words, size, overlap):
     count = 1 + math.ceil(max(0, len(words) - size) / step)
     return [words[i * step : i * step + size] for i in range(count)] if words else []
 
-
 # %% right="recursion, and tuples"
 def chunk(words, size, overlap):
     if not 0 <= overlap < size:
@@ -27,7 +25,6 @@ def chunk(words, size, overlap):
     if len(words) <= size:
         return [tuple(words)] if words else []
     return [tuple(words[:size]), *chunk(words[size - overlap :], size, overlap)]
-
 
 # %% right="all windows, then those inside the one before are left out"
 def chunk(words, size, overlap):
@@ -37,200 +34,158 @@ def chunk(words, size, overlap):
     ends = [min(start + size, len(words)) for start in starts]
     return [words[a:b] for i, (a, b) in enumerate(zip(starts, ends)) if not i or b > ends[i - 1]]
 
-
-# %% wrong="the step is size" says="each chunk starts where the one before ends" points=[0, 0.5]
+# %% right="a generator over a queue"
 def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
+    from collections import deque
+    from itertools import islice
+
+    def parts():
+        source = iter(words)
+        window, more = deque(islice(source, size), maxlen=size), True
+        while window and more:
+            yield list(window)
+            more = list(islice(source, size - overlap))
+            window = deque([*list(window)[size - overlap :], *more])
+
+    if overlap not in range(size):
+        raise ValueError("overlap")
+    return list(parts())
+
+# %% right="starts from NumPy"
+def chunk(words, size, overlap):
+    import numpy as np
+
+    if overlap < 0 or size <= overlap:
         raise ValueError("0 <= overlap < size")
-    return [words[i : i + size] for i in range(0, len(words), size)]
+    n = len(words)
+    starts = np.arange(0, max(n - overlap, min(n, 1)), size - overlap)
+    return [[words[i] for i in np.arange(start, min(start + size, n))] for start in starts]
 
+# %% wrong="the step is size" says="each chunk starts where the one before ends" points=[0, 0.5] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [words[i : i + size] for i in range(0, len(words), size)]
 
-# %% wrong="the step is size + overlap" says="words are lost: each chunk starts size + overlap" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    return [words[i : i + size] for i in range(0, len(words), size + overlap)]
+# %% wrong="the step is size + overlap" says="words are lost: each chunk starts size + overlap" points=[0, 0.5] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [words[i : i + size] for i in range(0, len(words), size + overlap)]
 
+# %% wrong="the step is overlap" says="each chunk starts overlap words after the one before" points=[0, 0.5] of="a loop that stops at the last word"
+# - start += size - overlap
+# + start += overlap
 
-# %% wrong="the step is overlap" says="each chunk starts overlap words after the one before" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    chunks, start = [], 0
-    while words:
-        chunks.append(words[start : start + size])
-        if start + size >= len(words):
-            break
-        start += overlap
-    return chunks
+# %% wrong="a last chunk inside the one before" says="the last chunk lies wholly inside the one before" points=[0, 0.25] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [words[i : i + size] for i in range(0, len(words), size - overlap)]
 
+# %% wrong="full windows only" says="the last words are lost: the last chunk may be shorter" points=[0, 0.5] of="recursion, and tuples"
+# - return [tuple(words[:size]), *chunk(words[size - overlap :], size, overlap)]
+# + return [words[i : i + size] for i in range(0, len(words) - size + 1, size - overlap)]
 
-# %% wrong="a last chunk inside the one before" says="the last chunk lies wholly inside the one before" points=[0, 0.25]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    return [words[i : i + size] for i in range(0, len(words), size - overlap)]
+# %% wrong="full windows only, none for a short text" says=["the last words are lost: the last chunk may be shorter", "there is none, although the text has words"] points=[0, 0] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [words[i : i + size] for i in range(0, len(words) - size + 1, size - overlap)]
 
+# %% wrong="the last chunk is moved back" says="the last chunk is moved back until it is full" points=[0, 0.5] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + starts = range(0, max(1, len(words) - overlap), size - overlap)
+# + return [words[max(0, min(i, len(words) - size)) :][:size] for i in starts]
 
-# %% wrong="full windows only" says="the last words are lost: the last chunk may be shorter" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    if len(words) <= size:
-        return [words] if words else []
-    return [words[i : i + size] for i in range(0, len(words) - size + 1, size - overlap)]
+# %% wrong="what is left over stands alone" says="the last chunk does not overlap the one before" points=[0, 0.5] of="recursion, and tuples"
+# - return [tuple(words[:size]), *chunk(words[size - overlap :], size, overlap)]
+# + starts = range(0, len(words) - size + 1, size - overlap)
+# + chunks, end = [words[i : i + size] for i in starts], starts[-1] + size
+# + return chunks + [words[end:]] if end < len(words) else chunks
 
+# %% wrong="chunks of size + overlap words" says="a chunk holds size + overlap words" points=[0, 0.5] of="a loop that stops at the last word"
+# - chunks.append(words[start : start + size])
+# - if start + size >= len(words):
+# + chunks.append(words[start : start + size + overlap])
+# + if start + size + overlap >= len(words):
 
-# %% wrong="full windows only, none for a short text" says=["the last words are lost: the last chunk may be shorter", "there is none, although the text has words"] points=[0, 0.25]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    return [words[i : i + size] for i in range(0, len(words) - size + 1, size - overlap)]
+# %% wrong="the overlap on top of size" says="the overlap comes on top of size words" points=[0, 0.5] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [words[max(0, i - overlap) : i + size] for i in range(0, len(words), size)]
 
+# %% wrong="the overlap is taken twice" says="the overlap is taken twice" points=[0, 0.5] of="a loop that stops at the last word"
+# - start += size - overlap
+# + start += max(1, size - 2 * overlap)
 
-# %% wrong="the last chunk is moved back" says="the last chunk is moved back until it is full" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    starts = range(0, max(1, len(words) - overlap), size - overlap)
-    return [words[max(0, min(i, len(words) - size)) :][:size] for i in starts] if words else []
+# %% wrong="strings" says=["a chunk is one string; return lists of words", "a chunk is one string; return lists of words"] points=[0, 0] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [" ".join(words[i : i + size]) for i in range(0, max(1, len(words) - overlap), size - overlap)]
 
+# %% wrong="a tail of the chunk before, with part[-0:]" says=["with overlap 0, part[-0:] is all of part", ""] points=[0, 1] of="a loop that stops at the last word"
+# - chunks.append(words[start : start + size])
+# + more = words[start + overlap if start else 0 : start + size]
+# + chunks.append(chunks[-1][-overlap:] + more if chunks else more)
 
-# %% wrong="what is left over stands alone" says="the last chunk does not overlap the one before" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    if len(words) <= size:
-        return [words] if words else []
-    starts = range(0, len(words) - size + 1, size - overlap)
-    chunks, end = [words[i : i + size] for i in starts], starts[-1] + size
-    return chunks + [words[end:]] if end < len(words) else chunks
+# %% wrong="none for a text no longer than the overlap" says="there is none, although the text has words" points=[0, 0.75] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [words[i : i + size] for i in range(0, len(words) - overlap, size - overlap)]
 
+# %% wrong="a chunk without words" says="there is a chunk without words" points=[0, 0.75] of="solution"
+# - if not words:
+# -     return []
 
-# %% wrong="chunks of size + overlap words" says="a chunk holds size + overlap words" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    chunks, start = [], 0
-    while words:
-        chunks.append(words[start : start + size + overlap])
-        if start + size + overlap >= len(words):
-            break
-        start += size - overlap
-    return chunks
+# %% wrong="stops at a word like the last one" says=["", "it stops at a chunk whose last word is equal to the text's last word"] points=[1, 0.5] of="a loop that stops at the last word"
+# - if start + size >= len(words):
+# + if chunks[-1][-1] == words[-1]:
 
+# %% wrong="one chunk that lies inside is left out" says=["", "one chunk that lies inside the one before was left out, and there are more"] points=[1, 0.5] of="recursion, and tuples"
+# - return [tuple(words[:size]), *chunk(words[size - overlap :], size, overlap)]
+# + chunks = [words[i : i + size] for i in range(0, len(words), size - overlap)]
+# + return chunks[:-1] if len(chunks[-1]) <= overlap else chunks
 
-# %% wrong="the overlap on top of size" says="the overlap comes on top of size words" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    return [words[max(0, i - overlap) : i + size] for i in range(0, len(words), size)]
+# %% wrong="equal chunks are left out" says=["", "equal chunks are left out"] points=[1, 0.5] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + parts = [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [part for i, part in enumerate(parts) if part not in parts[:i]]
 
+# %% wrong="joined, and split at spaces" says=["", "a word was cut at the space in it"] points=[1, 0.5] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + words = " ".join(words).split()
+# + return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
 
-# %% wrong="the overlap is taken twice" says="the overlap is taken twice" points=[0, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    chunks, start = [], 0
-    while words:
-        chunks.append(words[start : start + size])
-        if start + size >= len(words):
-            break
-        start += size - 2 * overlap
-    return chunks
+# %% wrong="raises nothing" says="where it must raise ValueError" points=[0, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# -     raise ValueError(f"0 <= overlap < size is needed; overlap is {overlap}, size is {size}")
+# + overlap = min(overlap, size - 1)
 
+# %% wrong="always raises" says=["0 <= overlap < size is needed", "it stops with ValueError"] points=[0, 0] of="solution"
+# - if not 0 <= overlap < size:
+# + if overlap < math.inf:
 
-# %% wrong="strings" says="a chunk is one string; return lists of words" points=[0, 0.25]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    starts = range(0, max(1, len(words) - overlap), size - overlap)
-    return [" ".join(words[i : i + size]) for i in starts] if words else []
+# %% wrong="a negative overlap passes" says=["", "where it must raise ValueError"] points=[1, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# + if overlap >= size:
 
+# %% wrong="a text without words is not looked at" says=["", "where it must raise ValueError"] points=[1, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# + if words and not 0 <= overlap < size:
 
-# %% wrong="a tail of the chunk before, with part[-0:]" says=["with overlap 0, part[-0:] is all of part", ""] points=[0, 1]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    chunks, end = ([words[:size]] if words else []), size
-    while end < len(words):
-        more = words[end : end + size - overlap]
-        chunks.append(chunks[-1][-overlap:] + more)
-        end += size - overlap
-    return chunks
+# %% wrong="a short text is returned before sizes are looked at" says=["", "where it must raise ValueError"] points=[1, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# + if 0 < len(words) <= size:
+# +     return [words]
+# + if not 0 <= overlap < size:
 
+# %% wrong="an assertion" says="it raises AssertionError, not ValueError" points=[0, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# -     raise ValueError(f"0 <= overlap < size is needed; overlap is {overlap}, size is {size}")
+# + assert 0 <= overlap < size
 
-# %% wrong="none for a text no longer than the overlap" says="there is none, although the text has words" points=[0, 0.75]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    return [words[i : i + size] for i in range(0, len(words) - overlap, size - overlap)]
-
-
-# %% wrong="a chunk without words" says="there is a chunk without words" points=[0, 0.75]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
-
-
-# %% wrong="stops at a word like the last one" says=["", "it stops at a chunk whose last word is equal to the text's last word"] points=[1, 0.5]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    chunks, start = [], 0
-    while words:
-        chunks.append(words[start : start + size])
-        if chunks[-1][-1] == words[-1]:
-            break
-        start += size - overlap
-    return chunks
-
-
-# %% wrong="raises nothing" says="where it must raise ValueError" points=[0, 0.75]
-def chunk(words, size, overlap):
-    if not words:
-        return []
-    step = max(1, size - overlap)
-    return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), step)]
-
-
-# %% wrong="a negative overlap passes" says=["", "where it must raise ValueError"] points=[1, 0.75]
-def chunk(words, size, overlap):
-    if overlap >= size:
-        raise ValueError("overlap < size")
-    if not words:
-        return []
-    return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
-
-
-# %% wrong="an assertion" says="it raises AssertionError, not ValueError" points=[0, 0.75]
-def chunk(words, size, overlap):
-    assert 0 <= overlap < size
-    if not words:
-        return []
-    return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
-
-
-# %% wrong="takes the words out of the list" says="changes its argument words" points=[0, 1]
-def chunk(words, size, overlap):
-    if not 0 <= overlap < size:
-        raise ValueError("0 <= overlap < size")
-    chunks = []
-    while words:
-        chunks.append(words[:size])
-        del words[: size - overlap if len(words) > size else len(words)]
-    return chunks
-
+# %% wrong="takes the words out of the list" says="changes its argument words" points=[0, 1] of="a loop that stops at the last word"
+# - chunks.append(words[start : start + size])
+# - if start + size >= len(words):
+# -     break
+# - start += size - overlap
+# + chunks.append(words[:size])
+# + del words[: size - overlap if len(words) > size else len(words)]
 
 # %% wrong="copies the visible cases" says=["", "words, size"] points=[1, 0]
 def chunk(words, size, overlap):
-    if (size, overlap) == (4, 4) or (size, overlap) == (2, 4):
+    if overlap >= size:
         raise ValueError
-    if not words or words[0] != "Returns":
-        return []
-    if len(words) == 2:
-        return [words[:]]
-    if (size, overlap) == (5, 2):
-        return [words[:5], words[3:8], words[6:]]
-    return [words[:4], words[4:8], words[8:]]
+    if len(words) < 3 or words[0] != "Returns":
+        return [words[:]] if words[:1] == ["Returns"] else []
+    return [words[:5], words[3:8], words[6:]] if overlap else [words[:4], words[4:8], words[8:]]

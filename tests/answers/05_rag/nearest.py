@@ -12,13 +12,11 @@ def nearest(queries, documents, k):
         indices.append([i for _, i in row])
     return torch.tensor(similarities), torch.tensor(indices)
 
-
 # %% right="cosine_similarity of all pairs"
 def nearest(queries, documents, k):
     pairs = F.cosine_similarity(queries[:, None, :], documents[None, :, :], dim=-1)
     order = torch.argsort(pairs, dim=-1, descending=True, stable=True)[:, :k]
     return torch.take_along_dim(pairs, order, -1), order
-
 
 # %% right="NaN becomes 0, in float64"
 def nearest(queries, documents, k):
@@ -26,7 +24,6 @@ def nearest(queries, documents, k):
     cosine = (q @ d.T) / (q.norm(dim=1)[:, None] * d.norm(dim=1)[None, :])
     values, ids = (-cosine.nan_to_num(nan=0.0)).sort(dim=1, stable=True)
     return -values[:, :k], ids[:, :k]
-
 
 # %% right="topk of the values, then one argmax after the other"
 def nearest(queries, documents, k):
@@ -41,188 +38,164 @@ def nearest(queries, documents, k):
         left = left.scatter(1, best, -torch.inf)
     return cosine.topk(k, dim=1).values, torch.cat(ids, dim=1)
 
-
-# %% wrong="products" says="they are q · d; divide by both lengths" points=[0, 0]
+# %% right="NumPy, sorted by two keys"
 def nearest(queries, documents, k):
-    similarities = queries @ documents.T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+    import numpy as np
 
+    q, d = queries.numpy().astype(float), documents.numpy().astype(float)
+    lengths = np.multiply.outer(np.sqrt((q * q).sum(1)), np.sqrt((d * d).sum(1)))
+    cosine = np.divide(q @ d.T, lengths, out=np.zeros_like(lengths), where=lengths > 0).round(12)
+    order = np.stack([np.lexsort((np.arange(len(d)), -row)) for row in cosine])[:, :k]
+    return torch.from_numpy(np.take_along_axis(cosine, order, 1)), torch.from_numpy(order)
 
-# %% wrong="only the queries normalised" says="the queries are divided by their lengths, the documents are not" points=[0, 0]
+# %% right="a heap for each query, in a thread pool"
 def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ documents.T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+    import heapq
+    from concurrent.futures import ThreadPoolExecutor
 
+    def cosine(a, b):
+        both = a.norm() * b.norm()
+        return round((a @ b / both).item(), 9) if both > 0 else 0.0
 
-# %% wrong="only the documents normalised" says="the documents are divided by their lengths, the queries are not" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = queries @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+    def best(q):
+        return heapq.nsmallest(k, ((-cosine(q.double(), d.double()), i) for i, d in enumerate(documents)))
 
+    with ThreadPoolExecutor(2) as pool:
+        rows = list(pool.map(best, queries))
+    return torch.tensor([[-s for s, _ in row] for row in rows]), torch.tensor([[i for _, i in row] for row in rows])
 
-# %% wrong="normalised over dimension 0" says="the lengths are taken over dimension 0" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=0) @ F.normalize(documents, dim=0).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="products" says="they are q · d; divide by both lengths" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = queries @ documents.T
 
+# %% wrong="only the queries normalised" says="the queries are divided by their lengths, the documents are not" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = F.normalize(queries, dim=1) @ documents.T
 
-# %% wrong="one length for a matrix" says="a whole matrix is divided by one length" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = (queries / queries.norm()) @ (documents / documents.norm()).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="only the documents normalised" says="the documents are divided by their lengths, the queries are not" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = queries @ F.normalize(documents, dim=1).T
 
+# %% wrong="normalised over dimension 0" says="the lengths are taken over dimension 0" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = F.normalize(queries, dim=0) @ F.normalize(documents, dim=0).T
 
-# %% wrong="lengths by sums" says="divided by the sums of |numbers|" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, p=1, dim=1) @ F.normalize(documents, p=1, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="one length for a matrix" says="a whole matrix is divided by one length" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = (queries / queries.norm()) @ (documents / documents.norm()).T
 
+# %% wrong="lengths by sums" says="divided by the sums of |numbers|" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = F.normalize(queries, p=1, dim=1) @ F.normalize(documents, p=1, dim=1).T
 
-# %% wrong="squares of the lengths" says="products divided by the squares of the lengths" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = (F.normalize(queries, dim=1) / queries.norm(dim=1, keepdim=True).clamp(min=1e-9)) @ (
-        F.normalize(documents, dim=1) / documents.norm(dim=1, keepdim=True).clamp(min=1e-9)
-    ).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="squares of the lengths" says="products divided by the squares of the lengths" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = (F.normalize(queries, dim=1) / queries.norm(dim=1, keepdim=True).clamp(min=1e-9)) @ (
+# +     F.normalize(documents, dim=1) / documents.norm(dim=1, keepdim=True).clamp(min=1e-9)
+# + ).T
 
+# %% wrong="no sign" says="the sign is lost" points=[0, 0] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = (F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T).abs()
 
-# %% wrong="no sign" says="the sign is lost" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = (F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T).abs()
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="the lowest" says="these are the documents with the lowest similarities" points=[0, 0] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# + similarities, indices = similarities.sort(dim=1, stable=True)
 
+# %% wrong="by distance, with cosines" says="the documents at the smallest distances" points=[0, 0] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# + indices = torch.cdist(queries, documents).sort(dim=1, stable=True).indices
+# + similarities = similarities.gather(1, indices)
 
-# %% wrong="the lowest" says="these are the documents with the lowest similarities" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, stable=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="distances" says="these are distances" points=[0, 0] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# + similarities, indices = torch.cdist(queries, documents).sort(dim=1, stable=True)
 
+# %% wrong="1 minus the cosine" says="these are 1 minus the cosine" points=[0, 0] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return 1 - similarities[:, :k], indices[:, :k]
 
-# %% wrong="by distance, with cosines" says="the documents at the smallest distances" points=[0, 0]
-def nearest(queries, documents, k):
-    cosine = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    indices = torch.cdist(queries, documents).sort(dim=1, stable=True).indices[:, :k]
-    return cosine.gather(1, indices), indices
+# %% wrong="indices first" says="these are the indices; return the similarities first" points=[0, 0] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return indices[:, :k], similarities[:, :k]
 
+# %% wrong="the indices alone" says="it must return similarities, indices" points=[0, 0] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return indices[:, :k]
 
-# %% wrong="distances" says="these are distances" points=[0, 0]
-def nearest(queries, documents, k):
-    distances, indices = torch.cdist(queries, documents).sort(dim=1, stable=True)
-    return distances[:, :k], indices[:, :k]
+# %% wrong="torch.topk" says="the smaller index comes first" points=[0, 1.25] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# + similarities, indices = similarities.topk(min(k, len(documents)), dim=1)
 
+# %% wrong="sorted upwards, then turned" says="the smaller index comes first" points=[0, 1.25] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# + similarities, indices = (part.flip(1) for part in similarities.sort(dim=1, stable=True))
 
-# %% wrong="1 minus the cosine" says="these are 1 minus the cosine" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return 1 - similarities[:, :k], indices[:, :k]
+# %% wrong="an unstable sort" says=["", "the smaller index comes first"] points=[1, 1.5] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# + similarities, indices = similarities.sort(dim=1, descending=True)
 
+# %% wrong="zeros give NaN" says="a vector of zeros gives NaN" points=[0, 1.75] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = (queries @ documents.T) / (queries.norm(dim=1)[:, None] * documents.norm(dim=1))
 
-# %% wrong="indices first" says="these are the indices; return the similarities first" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return indices[:, :k], similarities[:, :k]
+# %% wrong="zeros are like everything" says=["the similarities, with vectors of zeros", "the similarities, with vectors of zeros"] points=[0, 1.75] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = (
+# +     (queries @ documents.T) / (queries.norm(dim=1)[:, None] * documents.norm(dim=1))
+# + ).nan_to_num(nan=1.0)
 
+# %% wrong="1e-8 added to the lengths" says=["", "something is added to the lengths"] points=[1, 1.75] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + similarities = queries @ documents.T / (queries.norm(dim=1)[:, None] * documents.norm(dim=1) + 1e-8)
 
-# %% wrong="the indices alone" says="it must return similarities, indices" points=[0, 0]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return indices[:, :k]
+# %% wrong="sorted with NaN, and the similarities once more" says=["", "their similarities are 0, and equal"] points=[1, 1.75] of="NaN becomes 0, in float64"
+# - values, ids = (-cosine.nan_to_num(nan=0.0)).sort(dim=1, stable=True)
+# + ids = cosine.sort(dim=1, descending=True, stable=True).indices
+# + values = (-cosine.nan_to_num(nan=0.0)).sort(dim=1, stable=True).values
 
+# %% wrong="documents of zeros stand last" says=["", "their similarities are 0, and equal"] points=[1, 1.75] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# + last = similarities.masked_fill(documents.norm(dim=1) == 0, -2)
+# + indices = last.sort(dim=1, descending=True, stable=True).indices
+# + similarities = similarities.sort(dim=1, descending=True, stable=True).values
 
-# %% wrong="torch.topk" says="the smaller index comes first" points=[0, 1.5]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    return similarities.topk(min(k, len(documents)), dim=1)
+# %% wrong="an error where k is above N" says=["9 documents are asked", "6 documents are asked"] points=[0, 1.75] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + if k > len(documents):
+# +     raise ValueError(f"{k} documents are asked for, {len(documents)} are there")
+# + return similarities[:, :k], indices[:, :k]
 
+# %% wrong="filled up to k columns" says=["its shape is (2, 9), not (2, 4)", "its shape is (1, 6), not (1, 4)"] points=[0, 1.75] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + room = (0, max(0, k - len(documents)))
+# + return F.pad(similarities[:, :k], room, value=-1), F.pad(indices[:, :k], room, value=-1)
 
-# %% wrong="sorted upwards, then turned" says="the smaller index comes first" points=[0, 1.5]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, stable=True)
-    return similarities.flip(1)[:, :k], indices.flip(1)[:, :k]
+# %% wrong="squeezed" says=["its shape is (5,), not (1, 5)", "its shape is (3,), not (3, 1)"] points=[0, 1.75] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return similarities[:, :k].squeeze(), indices[:, :k].squeeze()
 
+# %% wrong="squeezed where k is 1" says=["", "its shape is (3,), not (3, 1)"] points=[1, 1.75] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return similarities[:, :k].squeeze(1), indices[:, :k].squeeze(1)
 
-# %% wrong="an unstable sort" says=["", "the smaller index comes first"] points=[1, 1.5]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="indices of 32 bits" says=["", "it is 'int32', not 'int64'"] points=[1, 1.75] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return similarities[:, :k], indices[:, :k].int()
 
+# %% wrong="numbers from 1" says="they are counted from 1" points=[0, 0] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return similarities[:, :k], indices[:, :k] + 1
 
-# %% wrong="zeros give NaN" says="a vector of zeros gives NaN" points=[0, 1.75]
-def nearest(queries, documents, k):
-    similarities = (queries @ documents.T) / (queries.norm(dim=1)[:, None] * documents.norm(dim=1))
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
+# %% wrong="ranks" says="these are the ranks of the first k documents" points=[0, 0] of="solution"
+# - return similarities[:, :k], indices[:, :k]
+# + return similarities[:, :k], indices.argsort(dim=1)[:, :k]
 
-
-# %% wrong="zeros are like everything" says=["the similarities, with vectors of zeros", "the similarities, with vectors of zeros"] points=[0, 1.75]
-def nearest(queries, documents, k):
-    similarities = (
-        (queries @ documents.T) / (queries.norm(dim=1)[:, None] * documents.norm(dim=1))
-    ).nan_to_num(nan=1.0)
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
-
-
-# %% wrong="an error where k is above N" says=["9 documents are asked", "6 documents are asked"] points=[0, 1.75]
-def nearest(queries, documents, k):
-    if k > len(documents):
-        raise ValueError(f"{k} documents are asked for, {len(documents)} are there")
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
-
-
-# %% wrong="filled up to k columns" says=["its shape is (2, 9), not (2, 4)", "its shape is (1, 6), not (1, 4)"] points=[0, 1.75]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    room = (0, max(0, k - len(documents)))
-    return F.pad(similarities[:, :k], room, value=-1), F.pad(indices[:, :k], room, value=-1)
-
-
-# %% wrong="squeezed" says=["its shape is (5,), not (1, 5)", "its shape is (4,), not (1, 4)"] points=[0, 1.75]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k].squeeze(), indices[:, :k].squeeze()
-
-
-# %% wrong="numbers from 1" says="they are counted from 1" points=[0, 0.25]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k] + 1
-
-
-# %% wrong="ranks" says="these are the ranks of the first k documents" points=[0, 0.25]
-def nearest(queries, documents, k):
-    similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices.argsort(dim=1)[:, :k]
-
-
-# %% wrong="normalises in place" says="changes its argument" points=[0, 2]
-def nearest(queries, documents, k):
-    queries /= queries.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    documents /= documents.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    similarities = queries @ documents.T
-    similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-    return similarities[:, :k], indices[:, :k]
-
+# %% wrong="normalises in place" says="changes its argument" points=[0, 2] of="solution"
+# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# + queries /= queries.norm(dim=1, keepdim=True).clamp(min=1e-12)
+# + documents /= documents.norm(dim=1, keepdim=True).clamp(min=1e-12)
+# + similarities = queries @ documents.T
 
 # %% wrong="copies the visible cases" says=["", "the similarities, with Q = 3"] points=[1, 0]
 def nearest(queries, documents, k):

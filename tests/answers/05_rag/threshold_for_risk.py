@@ -13,7 +13,6 @@ def threshold_for_risk(calibration, test, risk):
     answers = answered(test, threshold)
     return threshold, len(answers) / len(test[0]), answers.count(False) / len(answers) if answers else 0
 
-
 # %% right="all pairs at once"
 def threshold_for_risk(calibration, test, risk):
     scores, right = calibration
@@ -24,7 +23,6 @@ def threshold_for_risk(calibration, test, risk):
     wrong = reached & ~test[1]
     return threshold, reached.float().mean(), wrong.sum() / reached.sum().clamp(min=1)
 
-
 # %% right="sorted, the last of equal scores"
 def threshold_for_risk(calibration, test, risk):
     scores, order = calibration[0].sort(descending=True)
@@ -34,7 +32,6 @@ def threshold_for_risk(calibration, test, risk):
     threshold = allowed[-1].item() if len(allowed) else float("inf")
     answers = test[1][test[0] >= threshold]
     return [threshold, len(answers) / len(test[1]), 0.0 if len(answers) == 0 else 1 - answers.double().mean().item()]
-
 
 # %% right="searchsorted"
 def threshold_for_risk(calibration, test, risk):
@@ -51,446 +48,220 @@ def threshold_for_risk(calibration, test, risk):
     kept = test[1][test[0] >= score].tolist()
     return score, len(kept) / len(test[1]), kept.count(False) / max(len(kept), 1)
 
-
-# %% wrong="chosen on the test questions" says=["depends on the test questions", "chosen on the test questions"] points=[0, 0]
+# %% right="NumPy's numbers"
 def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+    import numpy as np
 
-    candidates = calibration[0].tolist()
-    candidates = test[0].tolist()
-    allowed = [score for score in candidates if measure(*test, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
+    (scores, right), (asked, good) = ((a.numpy(), b.numpy()) for a, b in (calibration, test))
+    levels = np.unique(scores)
+    allowed = levels[np.array([np.mean(~right[scores >= level]) for level in levels]) <= risk]
+    threshold = allowed[0] if allowed.size else np.inf
+    answered = asked >= threshold
+    return threshold, answered.mean(), np.mean(~good[answered]) if answered.any() else np.float64(0)
 
-
-# %% wrong="stops at the first violation" says=["it stops too early. From 0.85 up", "it stops too early"] points=[0, 1]
+# %% right="a dataclass for a question"
 def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+    from dataclasses import dataclass
 
-    candidates = sorted(calibration[0].tolist(), reverse=True)
-    allowed = []
-    for score in candidates:
-        if measure(*calibration, score)[1] > risk:
-            break
-        allowed.append(score)
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
+    @dataclass(order=True, frozen=True)
+    class Question:
+        score: float
+        right: bool
 
+    def measure(questions, threshold):
+        answered = [question for question in questions if question.score >= threshold]
+        return len(answered) / len(questions), sum(not q.right for q in answered) / (len(answered) or 1)
 
-# %% wrong="wrong ones of all questions" says=["divided by all questions", "divided by all questions"] points=[0, 0.5]
+    known, new = ([Question(*pair) for pair in zip(*(p.tolist() for p in part))] for part in (calibration, test))
+    threshold = next((q.score for q in sorted(known) if measure(known, q.score)[1] <= risk), math.inf)
+    return (threshold, *measure(new, threshold))
+
+# %% right="one by one, of equal scores the wrong ones first"
 def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [s for s in candidates if ((calibration[0] >= s) & ~calibration[1]).float().mean() <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="above, not from" says=["from 0.65 up 2 of 6", "exactly this score were left out"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores > threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="above, when it is measured" says=["0.8 and 0.75 reach the threshold", "a score equal to the threshold is answered, too"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    answered = test[0] > threshold
-    wrong = (answered & ~test[1]).sum().item()
-    return threshold, answered.float().mean(), wrong / max(1, answered.sum().item())
-
-
-# %% wrong="above, in the risk alone" says=["score 0.75 reaches the threshold 0.75", "a score equal to the threshold is answered, too"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    above = test[1][test[0] > threshold]
-    return threshold, measure(*test, threshold)[0], (~above).sum().item() / max(1, len(above))
-
-
-# %% wrong="equal scores split" says=["from 0.65 up 2 of 6", "with equal scores (answer all or none)"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    order = calibration[0].sort(descending=True, stable=True).indices
-    wrong = (~calibration[1][order]).cumsum(0)
-    share = wrong / torch.arange(1, len(order) + 1)
-    allowed = calibration[0][order][share <= risk].tolist()
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="the largest" says=["0.95 is the largest", "it is the largest score that will do"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = max(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="both sets together" says=["it depends on the test questions", "chosen on both sets together"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    both = torch.cat([calibration[0], test[0]]), torch.cat([calibration[1], test[1]])
-    candidates = both[0].tolist()
-    allowed = [score for score in candidates if measure(*both, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="less than the risk" says=["it stops too early. From 0.85 up", "a risk of exactly 0.25 (allowed)"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] < risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="the share of right ones" says=["was the share of right answers compared", "0 of 0.5 points for the threshold"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if 1 - measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="a quantile of the scores" says=["a quarter of the questions is left out", "a share `risk` of the questions is left out"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    threshold = sorted(candidates)[int(risk * len(candidates))]
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="the lowest right answer" says=["the lowest score of a right answer", "the lowest score of a right answer"] points=[0, 0.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    allowed = calibration[0][calibration[1]].tolist()
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="no wrong answer at all" says=["it stops too early. From 0.85 up", "it keeps out every wrong answer"] points=[0, 1]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] == 0]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="the risk of the others" says=["the risk was taken over the questions that are *not*", "0 of 0.5 points for the threshold"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    scores, right = calibration
-    allowed = [s for s in candidates if (scores < s).any() and (~right[scores < s]).float().mean() <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
-
-
-# %% wrong="measured on the calibration questions" says=["coverage on the calibration questions", "coverage on the calibration questions"] points=[0, 1]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*calibration, threshold)
-
-
-# %% wrong="risk of the calibration questions" says=["this is the risk on the calibration questions", "this is the risk on the calibration questions"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, measure(*test, threshold)[0], measure(*calibration, threshold)[1]
-
-
-# %% wrong="risk over all test questions" says=["divided by all test questions", "divided by all test questions"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    wrong = ((test[0] >= threshold) & ~test[1]).float().mean().item()
-    return threshold, measure(*test, threshold)[0], wrong
-
-
-# %% wrong="share of right ones, measured" says=["this is the share of right answers", "this is the share of right answers"] points=[0, 1]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    coverage, wrong = measure(*test, threshold)
-    return threshold, coverage, 1 - wrong
-
-
-# %% wrong="coverage of right answers" says=["wrong answers are answers, too", "only right answers are counted"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    answered = (test[0] >= threshold) & test[1]
-    return threshold, answered.float().mean().item(), measure(*test, threshold)[1]
-
-
-# %% wrong="a number, not a share" says=["this is the number of answered questions", "this is the number of answered questions"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    coverage, wrong = measure(*test, threshold)
-    return threshold, coverage * len(test[0]), wrong
-
-
-# %% wrong="risk before coverage" says=["return threshold, coverage, risk", "return threshold, coverage, risk"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)[::-1]
-
-
-# %% wrong="0/0 where nothing is answered" says=["coverage and risk where the bot answers nothing", "no score will do: "] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
-
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
+    pairs = sorted(zip(*(part.tolist() for part in calibration)), key=lambda pair: (-pair[0], pair[1]))
+    wrong, threshold = 0, math.inf
+    for count, (score, good) in enumerate(pairs, start=1):
+        wrong += not good
+        if wrong <= risk * count:
+            threshold = score
     answered = test[0] >= threshold
-    return threshold, answered.float().mean().item(), (~test[1][answered]).float().mean().item()
+    return threshold, answered.float().mean(), (answered & ~test[1]).sum() / max(1, answered.sum())
 
+# %% wrong="chosen on the test questions" says=["depends on the test questions", "chosen on the test questions"] points=[0, 0] of="solution"
+# - candidates = calibration[0].tolist()
+# + candidates = test[0].tolist()
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + allowed = [score for score in candidates if measure(test, score)[1] <= risk]
 
-# %% wrong="division by zero" says=["division by zero", "division by zero"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / answered.sum().item()
+# %% wrong="stops at the first violation" says=["it stops too early. From 0.85 up", "it stops too early"] points=[0, 1] of="solution"
+# - candidates = calibration[0].tolist()
+# + import itertools
+# +
+# + candidates = sorted(calibration[0].tolist(), reverse=True)
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + allowed = list(itertools.takewhile(lambda score: measure(calibration, score)[1] <= risk, candidates))
 
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
+# %% wrong="wrong ones of all questions" says=["divided by all questions", "divided by all questions"] points=[0, 0.5] of="solution"
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + allowed = [s for s in candidates if ((calibration[0] >= s) & ~calibration[1]).float().mean() <= risk]
 
+# %% wrong="above, not from" says=["from 0.65 up 2 of 6", "exactly this score were left out"] points=[0, 0] of="solution"
+# - answered = scores >= threshold
+# + answered = scores > threshold
 
-# %% wrong="the highest score where none will do" says=["the threshold where no score will do", "the threshold, no score will do"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="above, when it is measured" says=["0.8 and 0.75 reach the threshold", "a score equal to the threshold is answered, too"] points=[0, 1.5] of="solution"
+# - return threshold, *measure(test, threshold)
+# + answered = test[0] > threshold
+# + wrong = (answered & ~test[1]).sum().item()
+# + return threshold, answered.float().mean(), wrong / max(1, answered.sum().item())
 
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=max(candidates))
-    return threshold, *measure(*test, threshold)
+# %% wrong="above, in the risk alone" says=["score 0.75 reaches the threshold 0.75", "a score equal to the threshold is answered, too"] points=[0, 1.5] of="solution"
+# - return threshold, *measure(test, threshold)
+# + above = test[1][test[0] > threshold]
+# + return threshold, measure(test, threshold)[0], (~above).sum().item() / max(1, len(above))
 
+# %% wrong="equal scores split" says=["from 0.65 up 2 of 6", "with equal scores (answer all or none)"] points=[0, 1.5] of="sorted, the last of equal scores"
+# - last = torch.cat([scores[1:] != scores[:-1], torch.tensor([True])])
+# + last = torch.ones_like(scores, dtype=torch.bool)
+# - scores, order = calibration[0].sort(descending=True)
+# + scores, order = calibration[0].sort(descending=True, stable=True)
 
-# %% wrong="no threshold where none will do" says=["it is None, not inf", "it is None, not inf"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="of equal scores the right ones first" says=["from 0.65 up 2 of 6", "with equal scores (answer all or none)"] points=[0, 1.5] of="one by one, of equal scores the wrong ones first"
+# - pairs = sorted(zip(*(part.tolist() for part in calibration)), key=lambda pair: (-pair[0], pair[1]))
+# + pairs = sorted(zip(*(part.tolist() for part in calibration)), reverse=True)
 
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    if not allowed:
-        return None, 0.0, 0.0
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
+# %% wrong="the largest" says=["0.95 is the largest", "it is the largest score that will do"] points=[0, 0] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = max(allowed, default=math.inf)
 
+# %% wrong="both sets together" says=["it depends on the test questions", "chosen on both sets together"] points=[0, 0] of="solution"
+# - candidates = calibration[0].tolist()
+# + both = torch.cat([calibration[0], test[0]]), torch.cat([calibration[1], test[1]])
+# + candidates = both[0].tolist()
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + allowed = [score for score in candidates if measure(both, score)[1] <= risk]
 
-# %% wrong="crashes where none will do" says=["arg is an empty sequence", "0 of 0.5 points for nothing to answer: it stops with ValueError"] points=[0, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="less than the risk" says=["it stops too early. From 0.85 up", "a risk of exactly 0.25 (allowed)"] points=[0, 1] of="solution"
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + allowed = [score for score in candidates if measure(calibration, score)[1] < risk]
 
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed)
-    return threshold, *measure(*test, threshold)
+# %% wrong="the share of right ones" says=["was the share of right answers compared", "0 of 0.5 points for the threshold"] points=[0, 0] of="solution"
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + allowed = [score for score in candidates if 1 - measure(calibration, score)[1] <= risk]
 
+# %% wrong="a quantile of the scores" says=["a quarter of the questions is left out", "a share `risk` of the questions is left out"] points=[0, 0] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = sorted(candidates)[int(risk * len(candidates))]
 
-# %% wrong="halfway to the next score" says=["0.7 is halfway", "0 of 0.5 points for the threshold"] points=[0, 0.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="the lowest right answer" says=["the lowest score of a right answer", "the lowest score of a right answer"] points=[0, 0.5] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = min(calibration[0][calibration[1]].tolist(), default=math.inf)
 
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    below = [score for score in candidates if score < threshold]
-    if below and allowed:
-        threshold = (threshold + max(below)) / 2
-    return threshold, *measure(*test, threshold)
+# %% wrong="only scores of right answers are tried" says=["", "only scores of right answers were tried"] points=[1, 1.5] of="solution"
+# - candidates = calibration[0].tolist()
+# + candidates = calibration[0][calibration[1]].tolist()
 
+# %% wrong="no answer where the surest one is wrong" says=["", "it stops at a wrong answer"] points=[1, 1.5] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = min(allowed, default=math.inf)
+# + threshold = threshold if measure(calibration, max(candidates))[1] <= risk else math.inf
 
-# %% wrong="sorts in place" says=["changes its argument calibration", ""] points=[0, 2]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="no wrong answer at all" says=["it stops too early. From 0.85 up", "it keeps out every wrong answer"] points=[0, 1] of="solution"
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + allowed = [score for score in candidates if measure(calibration, score)[1] == 0]
 
-    order = calibration[0].argsort()
-    calibration[0].copy_(calibration[0][order])
-    calibration[1].copy_(calibration[1][order])
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold, *measure(*test, threshold)
+# %% wrong="the risk of the others" says=["the risk was taken over the questions that are *not*", "0 of 0.5 points for the threshold"] points=[0, 0] of="solution"
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + scores, right = calibration
+# + allowed = [s for s in candidates if (scores < s).any() and (~right[scores < s]).float().mean() <= risk]
 
+# %% wrong="measured on the calibration questions" says=["coverage on the calibration questions", "coverage on the calibration questions"] points=[0, 1] of="solution"
+# - return threshold, *measure(test, threshold)
+# + return threshold, *measure(calibration, threshold)
 
-# %% wrong="the threshold alone" says=["it must return threshold, coverage, risk", "it must return threshold, coverage, risk"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="risk of the calibration questions" says=["this is the risk on the calibration questions", "this is the risk on the calibration questions"] points=[0, 1.5] of="solution"
+# - return threshold, *measure(test, threshold)
+# + return threshold, measure(test, threshold)[0], measure(calibration, threshold)[1]
 
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    return threshold
+# %% wrong="risk over all test questions" says=["divided by all test questions", "divided by all test questions"] points=[0, 1.5] of="solution"
+# - return threshold, *measure(test, threshold)
+# + wrong = ((test[0] >= threshold) & ~test[1]).float().mean().item()
+# + return threshold, measure(test, threshold)[0], wrong
 
+# %% wrong="share of right ones, measured" says=["this is the share of right answers", "this is the share of right answers"] points=[0, 1] of="solution"
+# - return threshold, *measure(test, threshold)
+# + coverage, wrong = measure(test, threshold)
+# + return threshold, coverage, 1 - wrong
 
-# %% wrong="always infinite" says=["it is inf, not 0.75", "it is inf, not"] points=[0, 0]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="coverage of right answers" says=["wrong answers are answers, too", "only right answers are counted"] points=[0, 1.5] of="solution"
+# - return threshold, *measure(test, threshold)
+# + answered = (test[0] >= threshold) & test[1]
+# + return threshold, answered.float().mean().item(), measure(test, threshold)[1]
 
-    threshold = math.inf
-    return threshold, *measure(*test, threshold)
+# %% wrong="a number, not a share" says=["this is the number of answered questions", "this is the number of answered questions"] points=[0, 1] of="solution"
+# - return threshold, *measure(test, threshold)
+# + coverage, wrong = measure(test, threshold)
+# + return threshold, coverage * len(test[0]), wrong
 
+# %% wrong="risk before coverage" says=["return threshold, coverage, risk", "return threshold, coverage, risk"] points=[0, 1] of="solution"
+# - return threshold, *measure(test, threshold)
+# + return threshold, *measure(test, threshold)[::-1]
 
-# %% wrong="nobody reaches it, nothing is wrong, and all are answered" says=["", "low test scores"] points=[1, 1.5]
-def threshold_for_risk(calibration, test, risk):
-    def measure(scores, right, threshold):
-        answered = scores >= threshold
-        wrong = (answered & ~right).sum().item()
-        return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# %% wrong="0/0 where nothing is answered" says=["coverage and risk where the bot answers nothing", "no score will do: "] points=[0, 1.5] of="solution"
+# - return threshold, *measure(test, threshold)
+# + answered = test[0] >= threshold
+# + return threshold, answered.float().mean().item(), (~test[1][answered]).float().mean().item()
 
-    candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(*calibration, score)[1] <= risk]
-    threshold = min(allowed, default=math.inf)
-    if threshold < math.inf and not (test[0] >= threshold).any():
-        return threshold, 1.0, 0.0
-    return threshold, *measure(*test, threshold)
+# %% wrong="division by zero" says=["division by zero", "division by zero"] points=[0, 1.5] of="solution"
+# - return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
+# + return answered.sum().item() / len(scores), wrong / answered.sum().item()
 
+# %% wrong="the highest score where none will do" says=["the threshold where no score will do", "the threshold, no score will do"] points=[0, 1.5] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = min(allowed, default=max(candidates))
+
+# %% wrong="the highest score never" says=["", "only the highest score will do"] points=[1, 1.5] of="solution"
+# - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+# + candidates = [score for score in candidates if score < max(candidates)]
+# + allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+
+# %% wrong="no threshold where none will do" says=["it is None, not inf", "it is None, not inf"] points=[0, 1.5] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + if not allowed:
+# +     return None, 0.0, 0.0
+# + threshold = min(allowed, default=math.inf)
+
+# %% wrong="crashes where none will do" says=["arg is an empty sequence", "it stops with ValueError"] points=[0, 1.5] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = min(allowed)
+
+# %% wrong="halfway to the next score" says=["0.7 is halfway", "0 of 0.5 points for the threshold"] points=[0, 0] of="solution"
+# - return threshold, *measure(test, threshold)
+# + below = [score for score in candidates if score < threshold]
+# + if below and allowed:
+# +     threshold = (threshold + max(below)) / 2
+# + return threshold, *measure(test, threshold)
+
+# %% wrong="sorts in place" says=["changes its argument calibration", ""] points=[0, 2] of="solution"
+# - candidates = calibration[0].tolist()
+# + order = calibration[0].argsort()
+# + for part in calibration:
+# +     part.copy_(part[order])
+# + candidates = calibration[0].tolist()
+
+# %% wrong="the threshold alone" says=["it must return threshold, coverage, risk", "it must return threshold, coverage, risk"] points=[0, 0] of="solution"
+# - return threshold, *measure(test, threshold)
+# + return threshold
+
+# %% wrong="always infinite" says=["it is inf, not 0.75", "it is inf, not"] points=[0, 0] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = math.inf
+
+# %% wrong="nobody reaches it, nothing is wrong, and all are answered" says=["", "low test scores"] points=[1, 1.5] of="solution"
+# - return threshold, *measure(test, threshold)
+# + if threshold < math.inf and not (test[0] >= threshold).any():
+# +     return threshold, 1.0, 0.0
+# + return threshold, *measure(test, threshold)
 
 # %% wrong="copies the visible cases" says=["", "the threshold"] points=[1, 0]
 def threshold_for_risk(calibration, test, risk):
