@@ -150,12 +150,12 @@ CELLS = {
         "[1, 1, 1, -1]",
     ),
     "memory of sockets": (
-        "import os, sys, time\ncode = '''import socket, time\nkept = []\ntry:\n    while True:\n"
+        "import sys, time\ncode = '''import socket, time\nkept = []\ntry:\n    while True:\n"
         "        kept += socket.socketpair()\n        for one in kept[-2:]:\n"
         "            one.setblocking(False)\n            try:\n                while True:\n"
         "                    one.send(bytes(1 << 16))\n            except BlockingIOError:\n"
         "                pass\nexcept OSError:\n    time.sleep(1e6)'''\n"
-        "for _ in range(20):\n    if not os.fork():\n        os.execv(sys.executable, ['', '-SEc', code])\n"
+        "import subprocess\nfor _ in range(20):\n    subprocess.Popen([sys.executable, '-SEc', code])\n"
         "time.sleep(1e6)",
         "MB of memory",
     ),
