@@ -46,7 +46,7 @@ CELLS: dict[str, Cells] = {
     "ticks": _text("".join("`" * n + " " for n in range(300))),
     "formulas": _text("$" * 60_000, "$a" * 20_000),
     "a wide table": _text("|" + "a|" * 9_000 + "\n|" + "-|" * 9_000 + "\n" + ("|" + "b|" * 99 + "\n") * 300),
-    "references": _text("\n".join(f"[{n}]: x" for n in range(20_000)) + "\n" + "[1]" * 20_000),
+    "references": _text("\n".join(f"[{n}]: x" for n in range(15_000)) + "\n" + "[1]" * 20_000),
     "prints newlines": _code("print('\\n' * 100_000)", 120),
     "prints colours": _code("print('\\x1b[31m' * 20_000)", 30),
     "a code of no colour": _code("print('\\x1b[38m')"),

@@ -205,7 +205,8 @@ def _be_student(request: dict[str, Any], channel: socket.socket, shell: Any) -> 
             os.setsid()
             sandbox.give_up_rights()
     except OSError as error:
-        channel.send(f"it cannot be entered: {error}".encode())
+        with contextlib.suppress(OSError):  # nobody waits for it any more
+            channel.send(f"it cannot be entered: {error}".encode())
         return
     quiet = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
