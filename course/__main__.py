@@ -76,13 +76,7 @@ def _add_grade(commands: argparse._SubParsersAction) -> None:
     marks.add_argument(
         "folder", type=Path, nargs="?", metavar="FOLDER", help="where the files lie; submitted/ if not named"
     )
-    marks.add_argument(
-        "--jobs",
-        type=functools.partial(_whole, least=1, most=MOST_JOBS, unit="notebooks"),
-        default=min(os.cpu_count() or 1, MOST_JOBS),
-        metavar="N",
-        help="so many at a time; as many as cores",
-    )
+    _add_jobs(marks, "so many at a time; as many as cores")
     marks.add_argument(
         "--dask", metavar="ADDRESS", help="execute on this Dask scheduler's workers instead: tls://HOST:PORT"
     )
@@ -123,6 +117,16 @@ def _add_grade(commands: argparse._SubParsersAction) -> None:
     marks.add_argument("--memory", type=_megabytes, default=4096, metavar="MB", help="for a notebook; 4096")
 
 
+def _add_jobs(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument(
+        "--jobs",
+        type=functools.partial(_whole, least=1, most=MOST_JOBS, unit="notebooks"),
+        default=min(os.cpu_count() or 1, MOST_JOBS),
+        metavar="N",
+        help=words,
+    )
+
+
 def _add_cluster(commands: argparse._SubParsersAction) -> None:
     group = commands.add_parser("cluster", help="a Dask cluster to grade on: make its key, start its parts")
     group.add_argument("part", choices=("key", "scheduler", "worker"), help="what to make or start")
@@ -130,13 +134,7 @@ def _add_cluster(commands: argparse._SubParsersAction) -> None:
     group.add_argument(
         "address", nargs="?", metavar="ADDRESS", help="for a worker: the scheduler's, tls://HOST:PORT"
     )
-    group.add_argument(
-        "--jobs",
-        type=functools.partial(_whole, least=1, most=MOST_JOBS, unit="notebooks"),
-        default=min(os.cpu_count() or 1, MOST_JOBS),
-        metavar="N",
-        help="a worker's, at a time; as many as cores",
-    )
+    _add_jobs(group, "a worker's, at a time; as many as cores")
     group.add_argument(
         "--port",
         type=functools.partial(_whole, least=1, most=65_535, unit="ports"),

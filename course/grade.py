@@ -85,13 +85,13 @@ def grade(options: Options) -> tuple[list[Row], dict[str, float]]:
     """
     _check(options)
     book = Book(options.root, options.assignment, options.due)
-    others = {path.name for path in (options.root / "solutions").iterdir()} - {options.assignment}
+    others = _other_assignments(options)
     folder = options.folder.resolve()
     with _pool(options) as place:
         pool.get_warm()  # it loads torch while the folder is looked at and the gradebook is prepared
         submissions = intake.collect(folder, options.assignment, book.notebook, others, options.students)
         book.prepare()
-        with Grader(book, place, _other_assignments(options), options.limits, options.sandboxed) as grader:
+        with Grader(book, place, others, options.limits, options.sandboxed) as grader:
             rows = _grade_all(grader, place, submissions)
     try:
         for student in {*options.students, *book.students()} - set(rows):

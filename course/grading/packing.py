@@ -189,7 +189,7 @@ def _pack_tensor(t: torch.Tensor, blobs: list[bytes]) -> dict[str, Any]:
 def _unpack_tensor(held: list[Any], blob: bytes) -> torch.Tensor:
     name, shape, stride, with_gradient = held
     dtype = DTYPES[name]
-    if not all(type(n) is int and 0 <= n <= 1 << 40 for n in (*shape, *stride)) or len(shape) != len(stride):
+    if not _are_sizes((*shape, *stride)) or len(shape) != len(stride):
         raise ValueError("shape")
     if math.prod(shape) * torch.empty((), dtype=dtype).element_size() != len(blob):
         raise ValueError("size")
@@ -257,8 +257,11 @@ def _unpack_objects(held: list[Any], deeper: Callable[[Any], Any]) -> Any:
 
 
 def _is_shape(shape: Any) -> bool:
-    sound = isinstance(shape, list) and len(shape) <= MOST_AXES
-    return sound and all(type(n) is int and 0 <= n <= 1 << 40 for n in shape)
+    return isinstance(shape, list) and len(shape) <= MOST_AXES and _are_sizes(shape)
+
+
+def _are_sizes(numbers: Iterable[Any]) -> bool:
+    return all(type(n) is int and 0 <= n <= 1 << 40 for n in numbers)
 
 
 def brief(value: Any) -> str:
