@@ -497,6 +497,19 @@ def test_the_tests_keep_their_memory(warm):
     assert outputs[3][-1]["data"]["text/plain"] == "1.0"
 
 
+def test_a_full_memory_costs_one_test(warm):
+    """What a call has filled the student's memory with does not stand in the way of the cells below."""
+    steps = [
+        Step("kept = []\ndef f():\n    while True:\n        kept.append(bytes(1 << 24))"),
+        Step("", "f()\n1.0", ("f",), 1.0),
+        Step("room = bytes(300 << 20)\ndef f():\n    return 6"),
+        Step("", "assert f() == 6\n1.0", ("f",), 1.0),
+    ]
+    outputs = execute(warm, Job(steps, [], dataclasses.replace(limits(), memory=1 << 30))).outputs
+    assert outputs[1][-1]["ename"] == "MemoryError"
+    assert outputs[3][-1].get("data") == {"text/plain": "1.0"}, outputs
+
+
 WORKS = """
 import time
 start = time.monotonic()

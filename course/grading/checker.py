@@ -114,8 +114,7 @@ class Session:
         outputs = _clean(told, min(MOST_CELL, self._room))
         self._room -= len(json.dumps(outputs))
         if any(out.get("ename") == "MemoryError" for out in outputs):
-            self.failures += 1
-            self.close()  # what it has filled the memory with may still be there
+            self._full()
         if self.failures == failures:
             self._done.append(source)
         return outputs
@@ -134,6 +133,10 @@ class Session:
         except (TimeoutError, ProcessEnded) as error:
             if self.failures > failures:
                 failed.append(error)
+            raise
+        except MemoryError as error:
+            self._full()
+            failed.append(error)
             raise
 
     def describe(self, names: Sequence[str]) -> dict[str, Any]:
@@ -163,6 +166,11 @@ class Session:
         sandbox.end(place.student)
         place.__exit__(None, None, None)
         peer.connection.close()
+
+    def _full(self) -> None:
+        """Its memory was full, and may still be: the cells below get another process."""
+        self.failures += 1
+        self.close()
 
     def _peer(self, seconds: float) -> Peer:
         """The way to a living process in which all cells so far have run."""
