@@ -30,7 +30,7 @@ LESSON = ROOT / "course" / "lessons" / "03_tiny_gpt.py"
 CELLS = (
     "cells/training:warm_up_and_cosine",
     *(f"cells/attention:{name}" for name in ("attention", "causal_mask", "rope", "heads")),
-    "lessons/02_tokenization_and_arithmetic:muon",
+    "cells/muon:muon",
     *(
         f"lessons/03_tiny_gpt:{name}"
         for name in (

@@ -668,7 +668,7 @@ if guess_first_loss is not None:
 #
 # The learning rate (学习率) rises during the first 2% of the steps and then falls along half a cosine to 0.
 
-# %% reuse="lessons/02_tokenization_and_arithmetic:muon"
+# %% reuse="cells/muon:muon"
 
 
 # %% reuse="cells/training:warm_up_and_cosine"

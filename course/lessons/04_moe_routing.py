@@ -1915,7 +1915,7 @@ print(f"pays everywhere: {pays_everywhere}")
 
 # %% reuse="lessons/03_tiny_gpt:pieces"
 
-# %% reuse="lessons/02_tokenization_and_arithmetic:muon"
+# %% reuse="cells/muon:muon"
 
 # %% reuse="cells/training:warm_up_and_cosine"
 

@@ -3827,7 +3827,7 @@ for seed, (who, kind), new in FRESH_CHANGES:
 
 # %% reuse="lessons/03_tiny_gpt:pieces"
 
-# %% reuse="lessons/02_tokenization_and_arithmetic:muon"
+# %% reuse="cells/muon:muon"
 
 # %% reuse="cells/training:warm_up_and_cosine"
 
