@@ -91,10 +91,16 @@ def _check_answer(source: Path, lab: NotebookNode) -> None:
 
 
 def wrong_answer(lab: NotebookNode) -> str | None:
-    """Why a lab has not answered its claim, once, with one of the five grades; None if it has."""
-    claim, found = lab.metadata["course"].get("claim"), answers(lab)
-    if [row["claim"] for row in found] != [claim]:
+    """Why a lab has not answered its claim, once, with one of the five grades; None if it has.
+
+    A lab that goes further has no claim, and answers none.
+    """
+    course, found = lab.metadata["course"], answers(lab)
+    claim = course.get("claim")
+    if [row["claim"] for row in found] != ([] if course.get("further") else [claim]):
         return f"it answers the claims {[row['claim'] for row in found]}; its header says claim: {claim!r}"
+    if not found:
+        return None
     if not claims.is_grade(found[0]["grade"]):
         return f"grade {found[0]['grade']!r} is none of: {', '.join(claims.GRADES)}, {claims.CONDITION}..."
     length = sizes.words(found[0]["sentence"])
@@ -111,11 +117,8 @@ def _run(kind: str, name: str, source: Path) -> tuple[NotebookNode, str]:
     """
     notebook = expand(source)
     built_from = [_origin(source, notebook, index) for index in range(len(notebook.cells))]
-    claim = notebook.metadata["course"].get("claim")
-    if kind == "lab" and claim not in claims.written_claims():
-        raise CourseError(source, f"header: claim: {claim!r} does not stand in course/claims.yaml")
-    if kind == "lab" and (other := claims.lab_of(claim)) not in (None, name):
-        raise CourseError(source, f"{other} answers claim {claim}, too: one lab a claim")
+    if kind == "lab":
+        _check_claim(name, source, notebook)
     found = sizes.content(kind, notebook)
     if large := sizes.too_large(name, found):
         raise CourseError(source, f"not the size of a {kind}: {'; '.join(large)}\n{sizes.line(name, found)}")
@@ -145,6 +148,8 @@ def build_prose(name: str) -> str:
     source = (LABS if kind == "lab" else LESSONS) / f"{name}.py"
     path = lab_path(name) if kind == "lab" else lesson_path(name)
     new = expand(source)
+    if kind == "lab":
+        _check_claim(name, source, new)
     if not path.is_file():
         raise CourseError(source, f"it is not built yet: python -m course build {name}")
     ran = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
@@ -162,6 +167,23 @@ def build_prose(name: str) -> str:
     else:
         _write_lesson(new, path)  # another cell may have the headline now
     return sizes.line(name, found)
+
+
+def _check_claim(name: str, source: Path, lab: NotebookNode) -> None:
+    """One that is written and has no other lab; or none, in a lab that goes further."""
+    claim, further = (lab.metadata["course"].get(key) for key in ("claim", "further"))
+    if further and claim is not None:
+        raise CourseError(source, f"header: claim: {claim!r} and further: true; a lab has one of the two")
+    if further:
+        return
+    if claim not in claims.written_claims():
+        raise CourseError(
+            source,
+            f"header: claim: {claim!r} does not stand in course/claims.yaml (a lab without a claim says "
+            "further: true)",
+        )
+    if (other := claims.lab_of(claim)) not in (None, name):
+        raise CourseError(source, f"{other} answers claim {claim}, too: one lab a claim")
 
 
 def _origin(source: Path, notebook: NotebookNode, index: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from .claims import Claim, all_claims, lesson_notebooks
+from .claims import Claim, all_claims, lab_notebooks, lesson_notebooks
 from .errors import ROOT, CourseError, relative
 from .files import read_notebook, write_whole
 from .run import headline
@@ -70,7 +70,17 @@ def claims_page() -> str:
             title = read_notebook(path).metadata["course"]["title"]
             head = ["| | claim | article | grade | answer | |", "| --- | --- | --- | --- | --- | --- |"]
             parts.append("\n".join([f"## {number} · {title}", "", *head, *rows, ""]))
+        labs = [lab for lab in lab_notebooks() if lab.name.partition("_")[0] == number]
+        parts += filter(None, map(_further, labs))
     return "\n".join(parts)
+
+
+def _further(lab: Path) -> str:
+    """Title and sentence of a lab that tests no claim; nothing for another one."""
+    course = read_notebook(lab).metadata["course"]
+    if not course.get("further"):
+        return ""
+    return f"Without a claim: [{course['title']}](../lessons/labs/{lab.name}) {course.get('summary', '')}\n"
 
 
 def _row(claim: Claim, lesson: Path) -> str:

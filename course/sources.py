@@ -33,7 +33,7 @@ from . import claims
 from .errors import ROOT, CourseError
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-HEADER_KEYS = {"title", "summary", "claim", "claims", "minutes", "carries", "needs", "seconds"}
+HEADER_KEYS = {"title", "summary", "claim", "claims", "further", "minutes", "carries", "needs", "seconds"}
 CELL_KEYS = {"name", "reuse", "fold", "lang", "tags", "nbgrader"}
 NBGRADER_KEYS = {"grade", "grade_id", "locked", "points", "schema_version", "solution", "task"}
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
@@ -185,6 +185,8 @@ def expand(path: Path, language: str = "en") -> NotebookNode:
         )
     if not isinstance(header.get("claims", []), list):
         raise CourseError(path, f'header: claims: {header["claims"]!r} must be a list like ["1.1", "1.2"]')
+    if header.get("further", True) is not True:
+        raise CourseError(path, f"header: further: {header['further']!r} must be true, or not there")
     cells: list[NotebookNode] = []
     used: set[str] = set()
     setup = _setup(path, header, used)

@@ -367,7 +367,7 @@ def test_packages_without_a_version_are_refused(tmp_path: Path, needs: str) -> N
 BAD_CARRIES = {
     "one topic": ("torch", "'torch' must be a list like"),
     "a table": ("{torch: 1}", "must be a list like"),
-    "unknown": ("[torch, figure]", "'figure' is none of the topics in course/cells/: attention, .*figures, "),
+    "unknown": ("[torch, figure]", "'figure' is none of the topics in course/cells/: adding, .*figures, "),
     "a number": ("[1]", "1 is none of the topics"),
 }
 
@@ -582,6 +582,65 @@ def test_a_lab_without_a_known_claim_is_not_even_run(here: Path, runs: Callable[
         build.build(["1_1_same"])
     edit(here / LAB_SOURCE, "claim: '9.9'", "minutes: 20")
     with pytest.raises(CourseError, match=rf"^{LAB_SOURCE}: header: claim: None does not stand"):
+        build.build(["1_1_same"])
+    assert snapshot(here) == before
+
+
+def without_a_claim(here: Path) -> None:
+    """The lab, as one that goes further: no rule, no answer."""
+    edit(here / LAB_SOURCE, "claim: '1.1'", "further: true")
+    edit(here / LAB_SOURCE, "# **It counts as shown if** all are the same.\n#\n", "")
+    edit(here / LAB_SOURCE, 'answer("1.1", f"It was {spread(measured)}.", SUPPORTED)', "print(measured)")
+
+
+def test_a_lab_that_goes_further_needs_no_claim_rule_and_answer(
+    here: Path, released, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_a_claim(here)
+    build.build(["1_1_same"])
+    assert "words of the rule" not in capsys.readouterr().out
+    assert "42.0" in str(outputs(here / LAB_FILE)) and "It was 42" not in prose(here / LESSON_FILE)
+    edit(here / LAB_SOURCE, "How many", "What number")
+    build.build(["1_1_same"], prose_only=True)
+    assert "What number" in prose(here / LAB_FILE)
+    assert build.check(["1_1_same", "01_thing"]) == []
+    assert "Without a claim: [A lab](" in (here / "docs" / "claims.md").read_text(encoding="utf-8")
+    edit(here / LAB_SOURCE, "**Predict.**", "Guess:")
+    with pytest.raises(CourseError, match=rf"^{LAB_SOURCE}: not the size of a lab: predictions 0 "):
+        build.build(["1_1_same"], prose_only=True)
+
+
+BAD_FURTHER = {
+    "neither": ("further: true", "minutes: 20", "claim: None does not stand .* says further: true"),
+    "both": (
+        "further: true",
+        "claim: '1.1'\n#     further: true",
+        "claim: '1.1' and further: true; a lab has",
+    ),
+    "false": ("further: true", "further: false", "further: False must be true"),
+    "a word": ("further: true", "further: so", "further: 'so' must be true"),
+}
+
+
+@pytest.mark.parametrize("prose_only", [False, True])
+@pytest.mark.parametrize("old, new, reason", BAD_FURTHER.values(), ids=BAD_FURTHER)
+def test_a_lab_has_a_claim_or_goes_further(
+    here: Path, runs: Callable[..., None], old: str, new: str, reason: str, prose_only: bool
+) -> None:
+    without_a_claim(here)
+    before = snapshot(here)
+    runs()
+    edit(here / LAB_SOURCE, old, new)
+    with pytest.raises(CourseError, match=rf"^{LAB_SOURCE}: header: {reason}"):
+        build.build(["1_1_same"], prose_only=prose_only)
+    assert snapshot(here) == before
+
+
+def test_a_lab_that_goes_further_answers_no_claim(here: Path, runs: Callable[..., None]) -> None:
+    without_a_claim(here)
+    before = snapshot(here)
+    runs(SAME)
+    with pytest.raises(CourseError, match=r"it answers the claims \['1.1'\]; its header says claim: None"):
         build.build(["1_1_same"])
     assert snapshot(here) == before
 

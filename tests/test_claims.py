@@ -86,6 +86,17 @@ def test_the_page_of_claims(here: Path) -> None:
     assert "| **supported only if it rains** | It was never so. |" in page
 
 
+def test_a_lab_without_a_claim_stands_below_its_lesson_s(here: Path) -> None:
+    link = "Without a claim: [Things](../lessons/labs/1_4_more.ipynb) How it goes on.\n"
+    assert "Without a claim" not in pages.claims_page()
+    more = here / "lessons" / "labs" / "1_4_more.ipynb"
+    notebook(more, "text/plain", "x", further=True, summary="How it goes on.")
+    page = pages.claims_page()
+    assert page.count(link) == 1 and page.index("| 1.3 |") < page.index(link)
+    assert all_claims()[0].lab == "1_1_so"
+    assert pages.readme().count("1_4_more") == 0
+
+
 def test_readme_says_a_sentence_and_shows_a_picture_of_each_lesson(here: Path) -> None:
     path = here / "lessons" / "01_thing.ipynb"
     alt, summary = 'a "line"\nrises to 1 & stays', "What it lets you see."
@@ -185,6 +196,9 @@ def test_no_claim_is_written_twice() -> None:
 
 
 def test_a_lab_is_named_after_its_claim_and_no_claim_has_two() -> None:
+    """One that goes further has a number that no claim has."""
     asked = {name: header(LABS / f"{name}.py").get("claim") for name in labs()}
-    assert {name: ".".join(name.split("_")[:2]) for name in asked} == asked
-    assert len(set(asked.values())) == len(asked)
+    named = {name: ".".join(name.split("_")[:2]) for name in asked}
+    assert {name: named[name] if asked[name] else None for name in asked} == asked
+    assert len(set(named.values())) == len(named)
+    assert [name for name in asked if not asked[name] and named[name] in written_claims()] == []

@@ -69,8 +69,8 @@ class Run:
 
 
 def kind(notebook: NotebookNode) -> str:
-    """A lesson, or a lab: what answers one claim."""
-    return "lab" if "claim" in notebook.metadata["course"] else "lesson"
+    """A lesson, or a lab: what answers one claim, or goes further."""
+    return "lab" if {"claim", "further"} & set(notebook.metadata["course"]) else "lesson"
 
 
 def loads_the_model(notebook: NotebookNode) -> bool:
