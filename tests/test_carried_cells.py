@@ -29,6 +29,7 @@ from course.run import last_state
 # A notebook that carries the topic has to carry these, too.
 RELIES_ON = {
     "attention": ["torch"],  # `Tensor`, `math`
+    "muon": ["torch"],
     "side_by_side": ["progress"],
     "verdicts": ["figures"],  # `display`
 }

@@ -90,10 +90,51 @@ PASTED = {
             ),
         },
     ),
+    "02_tokenization_and_arithmetic": Pasted(
+        topics=("adding", "real_tokenizers"),
+        # The lesson's lines for its one sentence, with ids in place of letters.
+        wrappers={
+            "merge": (
+                """
+                def merge(ids, pair, new):
+                    written = " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new))
+                    return [int(i) for i in written.split()]
+                """,
+            ),
+            "train": (
+                """
+                def train(text, merges):
+                    written, learned = " ".join(map(str, text.encode())), []
+                    for step in range(merges):
+                        pieces = [int(i) for i in written.split()]
+                        counts = Counter(zip(pieces, pieces[1:]))
+                        left, right = min(counts, key=lambda pair: (-counts[pair], pair))
+                        learned.append((left, right))
+                        written = written.replace(f"{left} {right}", str(256 + step))
+                    return learned
+                """,
+            ),
+            "encode": (
+                """
+                def encode(text, merges):
+                    written = " ".join(map(str, text.encode()))
+                    for i, (left, right) in enumerate(merges):
+                        written = written.replace(f"{left} {right}", str(256 + i))
+                    return [int(i) for i in written.split()]
+                """,
+            ),
+        },
+    ),
 }
 
 # What the setup cells of lessons and labs import.
-IMPORTS = ["import math", "import torch", "import torch.nn.functional as F", "from torch import Tensor, nn"]
+IMPORTS = [
+    "import math",
+    "from collections import Counter",
+    "import torch",
+    "import torch.nn.functional as F",
+    "from torch import Tensor, nn",
+]
 
 # In front of the first pasted answer. What cannot be defined without the rest of the lesson is left out.
 NAMESPACES = """

@@ -69,19 +69,21 @@ class Block(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.down.weight)
 
-    def forward(self, x, turn):
-        row = F.rms_norm(x, x.shape[-1:])
-        split = [part(row).unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v)]
-        q, k = (turn(F.normalize(each, dim=-1)) for each in split[:2])  # (B, H, T, d)
-        future = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
+    def forward(self, x, turn, last):
+        """(B, T, D) -> (B, last, D): only the last tokens look, at all before them."""
+        T, row = x.shape[1], F.rms_norm(x, x.shape[-1:])
+        parts = self.q(row[:, -last:]), self.k(row), self.v(row)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)  # (B, H, T, d)
+        q, k = turn(F.normalize(q, dim=-1)), turn(F.normalize(k, dim=-1))
+        future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)[-last:]
         scores = (self.sharpness * (q @ k.mT)).masked_fill(future, -math.inf)
-        self.weights = scores.softmax(-1)  # (B, H, T, T), to look at
-        x = x + self.out((self.weights @ split[2]).transpose(1, 2).flatten(2))
+        self.weights = scores.softmax(-1)  # (B, H, last, T), to look at
+        x = x[:, -last:] + self.out((self.weights @ v).transpose(1, 2).flatten(2))
         return x + self.down(F.relu(self.up(F.rms_norm(x, x.shape[-1:]))))
 
 
 class TinyTransformer(nn.Module):
-    """Next-token scores (B, T, V) for tokens (B, T) at positions (T,) or (B, T).
+    """Next-token scores (B, T, V) for tokens (B, T) at positions (T,) or (B, T); of the `last` tokens alone if given.
 
     A row starts as the vector of its token and, if `neighbour`, another one for the token before it. Positions
     turn queries and keys (rotary, Su et al. 2021). Speeds: "even" tells all distances below `width / heads`
@@ -99,7 +101,7 @@ class TinyTransformer(nn.Module):
         even = math.pi * (torch.arange(hands) + 0.5) / hands
         self.register_buffer("speeds", even if speeds == "even" else 100.0 ** (-torch.arange(hands) / hands))
 
-    def forward(self, tokens, positions):
+    def forward(self, tokens, positions, last=None):
         x = self.token(tokens)
         if self.before is not None:
             x = x + F.pad(self.before(tokens[:, :-1]), (0, 0, 1, 0))
@@ -108,11 +110,15 @@ class TinyTransformer(nn.Module):
         cos, sin = angle.cos(), angle.sin()
 
         def turn(rows):
-            a, b = rows.chunk(2, dim=-1)
-            return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+            (a, b), c, s = (
+                rows.chunk(2, dim=-1),
+                cos[..., -rows.shape[-2] :, :],
+                sin[..., -rows.shape[-2] :, :],
+            )
+            return torch.cat([a * c - b * s, a * s + b * c], dim=-1)
 
         for block in self.blocks:
-            x = block(x, turn)
+            x = block(x, turn, last if last and block is self.blocks[-1] else tokens.shape[1])
         return self.head(F.rms_norm(x, x.shape[-1:]))
 
 
@@ -133,7 +139,7 @@ def train_tiny(model, draw, steps, rate, seed):
     )
     for _ in range(steps):
         tokens, positions, answers = draw(generator)
-        scores = model(tokens, positions)[:, -answers.shape[1] :]
+        scores = model(tokens, positions, answers.shape[1])
         loss = F.cross_entropy(scores.flatten(0, 1), answers.flatten(), ignore_index=-100)
         model.zero_grad()
         loss.backward()
@@ -150,4 +156,4 @@ def is_exact(model, batch):
     right beginning, the likeliest next token is the right one.
     """
     tokens, positions, answers = batch
-    return (model(tokens, positions)[:, -answers.shape[1] :].argmax(-1) == answers).all(1)
+    return (model(tokens, positions, answers.shape[1]).argmax(-1) == answers).all(1)

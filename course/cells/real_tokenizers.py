@@ -57,7 +57,7 @@ def load_real_tokenizers(smollm2_tokenizer):
         for word, _ in words.pre_tokenize_str(text):
             parts = [bytes([b]) for b in word.encode("utf-8")]
             while len(parts) > 1:
-                ranks = [rank.get(a + b, math.inf) for a, b in zip(parts, parts[1:])]
+                ranks = [rank.get(a + b, math.inf) for a, b in zip(parts, parts[1:], strict=False)]
                 if (least := min(ranks)) == math.inf:
                     break
                 at = ranks.index(least)
@@ -72,8 +72,8 @@ def load_real_tokenizers(smollm2_tokenizer):
 
 
 def readable(piece):
-    """A token for the eye: its text, or its bytes in hexadecimal if they are no whole character."""
+    """A token for the eye: its text, or the numbers of its bytes if they are no whole character."""
     try:
         return piece.decode("utf-8").replace(" ", "␣").replace("\n", "↵")
     except UnicodeDecodeError:
-        return "<" + piece.hex() + ">"
+        return f"<{' '.join(map(str, piece))}>"

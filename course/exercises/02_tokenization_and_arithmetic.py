@@ -20,7 +20,8 @@
 # **In every task.** You need strings, lists and dictionaries, and no tensors. A function leaves its
 # arguments as they are. Any way of computing the right result is right, and speed does not count. Should
 # you want a helper function, define it inside the function that uses it: the tests, hidden ones too,
-# define functions of their own (`call`, `check`, ...) and would replace yours of the same name.
+# define functions of their own (`call`, `check`, ...) and would replace yours of the same name. Functions
+# that you have written in other tasks may be called.
 # Use Python, torch and NumPy: the grader has no pandas, SciPy or scikit-learn.
 
 # %% reuse="cells/checks:checks" nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -174,8 +175,8 @@ points.total()
 # An English letter is one byte, a Chinese character most often three. Nothing else cuts the text: a
 # merge may run across a space.
 #
-# The lesson's trainer cuts the text into words first and goes on until no pair is left; yours cuts no
-# words and stops when no pair occurs twice.
+# Real tokenizers cut the text into words first. Yours cuts no words, and it stops when no pair occurs
+# twice. The lesson's short cut, replacing strings, would miss a pair right behind itself; use `merge`.
 #
 # Then repeat, at most `merges` times:
 #
@@ -424,8 +425,7 @@ points.total()
 # stands further left in the text, or would make a longer token.
 #
 # The merges need not come from your `train`. Each one names bytes and ids of earlier merges only, and no
-# pair stands there twice. Unlike the lesson's `encode`, yours cuts no words: a merge may run across a space
-# or a line end here, too.
+# pair stands there twice. Here, too, no words are cut: a merge may run across a space or a line end.
 
 
 # %% nbgrader={"grade": false, "grade_id": "encode", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -562,8 +562,11 @@ check_softmax(my_softmax)
 #
 # The labs of lesson 1: [1.1 relations](labs/1_1_relations.ipynb), [1.2 parallel](labs/1_2_parallel.ipynb),
 # [1.3 storage](labs/1_3_storage.ipynb), [1.4 cheaper](labs/1_4_cheaper.ipynb), [1.5
-# window](labs/1_5_window.ipynb), [1.6 recurrence](labs/1_6_recurrence.ipynb). Those of lessons 2 to 5 come
-# later; until then, their experiments stand in the lessons.
+# window](labs/1_5_window.ipynb), [1.6 recurrence](labs/1_6_recurrence.ipynb). Those of lesson 2: [2.1 next
+# token](labs/2_1_next_token.ipynb), [2.2 number tokens](labs/2_2_number_tokens.ipynb), [2.3
+# alignment](labs/2_3_alignment.ipynb), [2.4 tool](labs/2_4_tool.ipynb), [2.5 two
+# languages](labs/2_5_two_languages.ipynb), [2.6 byte-pair encoding, fast](labs/2_6_fast_bpe.ipynb). Those of
+# lessons 3 to 5 come later; until then, their experiments stand in the lessons.
 #
 # Take the lessons in this order; choose labs by interest. Each notebook stands alone.
 #

@@ -163,7 +163,7 @@ def encode(text, merges):
 # +     if pair in zip(ids, ids[1:]):
 # +         ids, new = merge(ids, pair, new), new + 1
 
-# %% wrong="cuts words, as the lesson does" says=["", "it cuts the text at spaces; a merge may run across"] points=[1, 1.5] of="solution"
+# %% wrong="cuts words first" says=["", "it cuts the text at spaces; a merge may run across"] points=[1, 1.5] of="solution"
 # - ids = list(text.encode("utf-8"))
 # + import re
 # + if len(words := re.findall(r" ?\S+|\s", text)) > 1:
