@@ -757,7 +757,7 @@ show(
 # *Python adds without a mistake. Why should a model do it at all?*
 #
 # In many products it need not. There it writes a **call** (调用) such as `[486+357]`. A program stops it there, works out the sum, and writes the result into the text. So the model need not add. But it must *copy* the numbers into the call, digit
-# by digit.  Let us train a small model to write calls, for numbers of one to three digits, and with counted positions, since in ordinary text nobody tells it the places.
+# by digit. Let us train a small model to write calls, for numbers of one to three digits, and with counted positions, since in ordinary text nobody tells it the places.
 
 # %% fold="Train a model that writes calls"
 SIGNS = "0123456789+=[]"
