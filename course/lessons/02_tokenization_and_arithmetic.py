@@ -291,21 +291,22 @@ def show_cuts(texts: list[str]) -> None:
 BOX = ("#9ECAE1", "#FDD0A2")
 CELL = "<td style='text-align:left;line-height:1.7'>"
 
-# %%
-same = [
-    "If you miss the last bus, take a taxi.",
-    "Wenn du den letzten Bus verpasst, nimm ein Taxi.",
-]
-show_cuts(same)
-
 # %% [markdown]
-# The number is how many tokens it takes. A piece such as `␣taxi` carries the space before it. Most English words are one token. German words are often cut into smaller pieces. Now Chinese. To compare fairly, the content must be the same: two hundred sentences of
-# daily life that we wrote in both languages.
-#
 # **Predict.** English takes SmolLM2 about 15 tokens a sentence. How many does it take for the same sentence in Chinese?
 
 # %%
 guess_chinese = None  # for instance 20
+
+# %%
+same = [
+    "If you miss the last bus, you can still take a taxi home.",
+    "如果错过了末班公交车，你还可以打车回家。",
+]
+show_cuts(same)
+
+# %% [markdown]
+# The number is how many tokens it takes. A piece such as `␣taxi` carries the space before it; `<166 130>` are two bytes of a character that was cut. Most English words are one token. For Chinese it depends on who cuts. One sentence may be luck, so we
+# count two hundred of daily life that we wrote in both languages.
 
 # %% fold="Figure: the same sentences in two languages"
 pairs = [line.split(" | ") for line in SENTENCE_PAIRS.strip().splitlines()]
@@ -343,7 +344,7 @@ show_cuts(numbers)
 # SmolLM2 and Qwen cut digit by digit. Ours has 123456 as *one* token. DeepSeek takes threes, from the left. Then the groups of two numbers do not line up: 12345 + 678 is 123|45 and 678. The ones stand in 45 and in 678, once in a group of two
 # places, once in a group of three. You write 12,345 instead, and count from the right. Single digits line up best, but there are many of them ([Lab 2.2](labs/2_2_number_tokens.ipynb) compares all three).
 #
-# Now cut a text of your own. (Numbers in `<>` are bytes of a character that was cut; 32 is the space.)
+# Now cut a text of your own. (The byte 32 is the space.)
 
 # %%
 play(lambda text: show_cuts([text]), text="我有 1250 个苹果 🍎 and 3.14 pies")
@@ -815,8 +816,8 @@ for n, share in zip(DIGITS, copied):
     axis.text(n, share + 0.02, f"{share:.2f}", ha="center")
 show(
     figure,
-    alt="Bars of the share of calls that are right: "
-    + ", ".join(f"{n} digits {share:.2f}" for n, share in zip(DIGITS, copied))
+    alt="Bars of the share of calls that are right, by the digits of the numbers: "
+    + ", ".join(f"with {n} {share:.2f}" for n, share in zip(DIGITS, copied))
     + ". It was trained on 1 to 3.",
 )
 
