@@ -153,10 +153,14 @@ CONTESTANTS = {  # tool? positions, steps
 }
 
 
-def train_clerk(contestant, seed):
-    tool, positions, steps = CONTESTANTS[contestant]
+def new_clerk(seed):
+    """Untrained. Never made in a thread: threads share the random numbers that weights start with."""
     torch.manual_seed(seed)
-    model = TinyTransformer(len(WORDS))
+    return TinyTransformer(len(WORDS))
+
+
+def train_clerk(contestant, seed, model):
+    tool, positions, steps = CONTESTANTS[contestant]
 
     def draw(generator):
         n = int(torch.randint(1, 5, (1,), generator=generator))
@@ -174,7 +178,7 @@ clerks = {}
 
 def train_all(*names):
     runs = [(name, seed) for name in names for seed in SEEDS]
-    jobs = [partial(train_clerk, *run) for run in runs]
+    jobs = [partial(train_clerk, *run, new_clerk(run[1])) for run in runs]
     clerks.update(zip(runs, side_by_side(jobs, "training")))
 
 

@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Lesson 2 · Tokenization and arithmetic (分词与算术)
 #
-# A language model that has read two trillion tokens gets more than half of its two-digit sums wrong. A much smaller one learns, in about ten seconds, to add numbers of a hundred digits. In this lesson you build what makes the
+# A language model that has read two trillion tokens gets more than half of its two-digit sums wrong ([Lab 2.1](labs/2_1_next_token.ipynb)). A much smaller one learns, in about ten seconds, to add numbers of a hundred digits. In this lesson you build what makes the
 # difference: how numbers are cut, which digit comes first, and how each digit finds the ones that it belongs to.
 #
 # **Time:** an evening, about 100 minutes. The end of section 2 is a good place to stop. **You need** lesson 1.
@@ -44,7 +44,7 @@ for a, b in ((4, 3), (48, 35), (486, 357), (352, 417), (123, 456), (6041, 2837))
 print("\nit reads:", " | ".join(tokenizer.tokenize("486 + 357 =")).replace("Ġ", "␣"))
 
 # %% [markdown]
-# (`␣` is a space.) Three of the answers are near misses: one digit is off. 735 has a digit too many, and of 8878 no digit is right. The model has an idea of
+# (`␣` is a space.) Three of the answers are near misses: one digit is off. 735 has a digit too many, and of 1011 no digit is right. The model has an idea of
 # what a sum looks like. It does not add.
 #
 # And here is the small one. It has 38,912 weights, 3,500 times fewer. The next cell trains it from nothing, on sums of *five* digits. Then we ask for a hundred.
@@ -60,10 +60,14 @@ def place_sums(generator: torch.Generator, count: int, digits: int, labels: Tens
     return tokens, place_positions(labels), answers
 
 
-def train_by_place(seed: int) -> TinyTransformer:
-    """Learn from 2,000 batches of 32 sums of two five-digit numbers."""
+def new_model(seed: int, **options) -> TinyTransformer:
+    """Untrained. Never made in a thread: threads share the random numbers that weights start with."""
     torch.manual_seed(seed)
-    model = TinyTransformer(SUM_TOKENS)
+    return TinyTransformer(SUM_TOKENS, **options)
+
+
+def train_by_place(model: TinyTransformer, seed: int) -> TinyTransformer:
+    """Learn from 2,000 batches of 32 sums of two five-digit numbers."""
 
     def draw(generator: torch.Generator):
         return place_sums(generator, 32, 5, draw_labels(generator, 6, LABELS))
@@ -91,7 +95,7 @@ import time
 from functools import partial
 
 start = time.process_time()
-model = train_by_place(seed=0)
+model = train_by_place(new_model(0), seed=0)
 took = time.process_time() - start
 random.seed(0)
 a, b = (random.randrange(10**99, 10**100) for _ in range(2))
@@ -129,7 +133,7 @@ show(
     figure,
     alt="A text, '48+35=', is cut into tokens: 4, 8, +, 3, 5, =. They go into a transformer, which "
     "says how likely each next token is. Numbers mark where the sections of this lesson belong: cutting, "
-    "1 and 2; the order of the tokens, 3; positions in the transformer, 4.",
+    "1 and 2; the order of the tokens, 3; positions, 4 and 5; a tool, 6.",
 )
 
 # %% [markdown]
@@ -352,7 +356,7 @@ play(lambda text: show_cuts([text]), text="我有 1250 个苹果 🍎 and 3.14 p
 # %% [markdown]
 # **Check yourself.** SmolLM2 cuts numbers digit by digit, the cleanest way there is. And yet it added wrongly. What follows?
 #
-# - <details><summary>Digit by digit is a bad way to cut numbers</summary> It is hard to think of a better one: each token is one place.</details>
+# - <details><summary>Digit by digit is a bad way to cut numbers</summary> No: each token is one place, so places line up.</details>
 # - <details><summary>The cut alone does not decide</summary> Right. In the next sections you see what else is needed.</details>
 # - <details><summary>The vocabulary is too small</summary> It has a token for every digit. More tokens would not help.</details>
 #
@@ -407,7 +411,7 @@ show(
 # %% [markdown]
 # The ones are written, a 4. What must the model know to write the `?`, the tens? The two digits of that place, 7 and 5. And whether the ones carried: 8 and 6 stand there, and a 4 was written. 8 + 6 is 14, so they did. 7 + 5 + 1 is 13: write a 3, carry again.
 #
-# **Your turn.** Two digits stand in a place, and a third was written as its sum. Did this place carry? You need no more than a comparison.
+# **Your turn.** Two digits stand in a place, and a third was written there. Did this place carry? You need no more than a comparison.
 
 
 # %%
@@ -451,7 +455,7 @@ your_turn(
 #
 # Does the order matter to our model? We trained it with the highest digit first, all else equal, from three seeds: at most 8 of 100 sums were right. (A model with more layers can learn that order, too: [Lab 2.3](labs/2_3_alignment.ipynb).)
 #
-# Carries are not the whole trouble, though. Look back at the top: in 352 + 417, 123 + 456 and 6041 + 2837 nothing is carried at all, and SmolLM2 still got a place wrong. It also has to find the right digits.
+# Carries are not the whole trouble, though. Look back at the top: in 352 + 417, 123 + 456 and 6041 + 2837 nothing is carried at all, and SmolLM2 still got them wrong. It also has to find the right digits.
 #
 # **Check yourself.** Written the usual way, 4999 + 5001 = 10000. Which of the answer's digits is the easiest for a model?
 #
@@ -511,7 +515,7 @@ show(
 )
 
 # %% [markdown]
-# A token of the answer gets the place of the digit that it has to *write next*: the `=` writes the ones, so it stands at 1. Now partners have distance 0, always. (McLeish et al. 2024 and Cho et al. 2024 found this; they add a vector
+# A token of the answer gets the place of the digit that it has to *write next*: the `=` writes the ones, so it stands at 1. (The plus has no place: 0.) Now partners have distance 0, always. (McLeish et al. 2024 and Cho et al. 2024 found this; they add a vector
 # for each place, we turn.)
 #
 # **Your turn.** Write the positions of a sum of two numbers with n places each, the zero included: first number, plus, second number, then `=` and the answer without its last digit, which nobody has to read.
@@ -618,7 +622,7 @@ show(
 )
 
 # %% [markdown]
-# Two diagonals: whoever writes a digit looks at the two digits of its own place. (The faint third one: its own row, which stands at that place, too.) We told it the places. That it should look there, it learned.
+# Two diagonals: whoever writes a digit looks at the two digits of its own place. (The faint third one: itself, which stands at that place, too.) We told it the places. That it should look there, it learned.
 #
 # **Check yourself.** You give the second number's digits places that are one too high: 2, 3, 4, … What will the model answer to a + b?
 #
@@ -647,10 +651,11 @@ guess_three_digits = None  # a share, for instance 0.9
 
 
 # %% fold="Train two more by place, and one that counts"
-def train_counted(seed: int) -> TinyTransformer:
-    """Positions count the tokens; four heads, hands of the usual speeds, a lower rate."""
-    torch.manual_seed(seed)
-    model = TinyTransformer(SUM_TOKENS, heads=4, speeds="falling", sharpness=6.0)
+COUNTING = {"heads": 4, "speeds": "falling", "sharpness": 6.0}  # hands of the usual speeds
+
+
+def train_counted(model: TinyTransformer, seed: int) -> TinyTransformer:
+    """Positions count the tokens."""
     return train_tiny(model, lambda g: count_tokens(g, 32, 5), 2000, 0.005, seed)
 
 
@@ -659,11 +664,12 @@ def count_tokens(generator: torch.Generator, count: int, digits: int):
     return tokens, torch.arange(tokens.shape[1]), answers
 
 
-jobs = [partial(train_by_place, 1), partial(train_by_place, 2), partial(train_counted, 0)]
+jobs = [partial(train_by_place, new_model(seed), seed) for seed in (1, 2)]
+jobs += [partial(train_counted, new_model(0, **COUNTING), 0)]
 one, two, counted_0 = side_by_side(jobs, "training")
 
 # %% fold="Train two more that count"
-jobs = [partial(train_counted, 1), partial(train_counted, 2)]
+jobs = [partial(train_counted, new_model(seed, **COUNTING), seed) for seed in (1, 2)]
 counted = [counted_0, *side_by_side(jobs, "training")]
 
 
@@ -722,7 +728,7 @@ axis.set(
 axis.set_xticks(LENGTHS, [str(n) for n in LENGTHS])
 axis.minorticks_off()
 axis.set_title("Trained on five digits (marks: three seeds)")
-axis.legend(loc="center right", title="positions")
+axis.legend(loc="center", bbox_to_anchor=(0.6, 0.5), title="positions")
 summary = "; ".join(
     f"{name}: " + ", ".join(f"{n} digits {spread(each)}" for n, each in by_length.items())
     for name, by_length in shares.items()
@@ -738,9 +744,9 @@ show(
 #
 # The same three things: two digits at distance 0, with their neighbours' notes, and the digit that it wrote last. Nothing in that mentions which place it is.
 #
-# With counted positions a model learns five digits just as well. Then it fails at six, and at *three* as well. Three digits are not harder. Their distances were never seen. ([Lab 2.3](labs/2_3_alignment.ipynb) goes into this.)
+# With counted positions a model learns five digits just as well. Then it fails at six, and at *three* as well. Three digits are not harder. It learned other distances. ([Lab 2.3](labs/2_3_alignment.ipynb) goes into this.)
 #
-# Are the other parts needed? We took them away, one at a time. Without the neighbour's note, 1 of 100 five-digit sums was right. With places always numbered 1 to 6, these settings learned nothing; those of the counted models learned five digits (all right at best), and no ten.
+# Are the other parts needed? We took them away, one at a time. Without the neighbour's note, 1 of 100 five-digit sums was right. With places always numbered 1 to 6, these settings learned nothing; the counted models' settings did learn five digits (at best all), not ten.
 # </details>
 #
 # So a model that only predicts the next token *can* learn to add, exactly, if it is trained on sums, somebody writes the ones first, and somebody tells it the places. The places explain why it carries on to new lengths. Why SmolLM2 fails at *two* digits is another question: it met sums among a trillion other
@@ -758,7 +764,7 @@ show(
 # *Python adds without a mistake. Why should a model do it at all?*
 #
 # In many products it need not. There it writes a **call** (调用) such as `[486+357]`. A program stops it there, works out the sum, and writes the result into the text. So the model need not add. But it must *copy* the numbers into the call, digit
-# by digit. Let us train a small model to write calls, for numbers of one to three digits, and with counted positions, since in ordinary text nobody tells it the places.
+# by digit. Let us train a small model to read `486+357=` and write the call, for numbers of one to three digits, and with counted positions, since in ordinary text nobody tells it the places.
 
 # %% fold="Train a model that writes calls"
 SIGNS = "0123456789+=[]"
@@ -835,7 +841,7 @@ show(
 # ## What you take with you
 #
 # 1. Byte-pair encoding joins the most frequent neighbours, again and again. The list of merges is the tokenizer. Any text can be written in bytes, and comes back.
-# 2. A vocabulary is made from a text. Whoever writes otherwise pays with more tokens.
+# 2. A vocabulary is made from a text. Other languages pay with more tokens.
 # 3. Write a sum with the ones first, and each digit needs five digits. Written the usual way, its first digit needs all.
 # 4. A model can apply what it learned on five digits to a hundred, if its positions say which digits belong together.
 # 5. A tool adds for the model. The model still has to copy.
