@@ -42,6 +42,12 @@ def place_positions(labels):
     return torch.cat([labels, nowhere, labels, labels])  # "=" writes the ones, so it stands at their place
 
 
+def place_sums(generator, count, digits, labels):
+    """A batch of random sums, by place: tokens, positions, answers. labels: digits + 1 of them."""
+    tokens, answers = write_sums(*(draw_numbers(generator, count, digits) for _ in range(2)))
+    return tokens, place_positions(labels), answers
+
+
 def draw_labels(generator, places, most=127):
     """That many different numbers from 1 to `most`, in order, at random (Ruoss et al. 2023)."""
     return torch.randperm(most, generator=generator)[:places].sort().values + 1

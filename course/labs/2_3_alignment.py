@@ -145,12 +145,6 @@ for arm, counts in steps.items():
 
 
 # %%
-def place_sums(generator: torch.Generator, count: int, digits: int, labels: Tensor):
-    a, b = (draw_numbers(generator, count, digits) for _ in range(2))
-    tokens, answers = write_sums(a, b)
-    return tokens, place_positions(labels), answers
-
-
 def train_by_place(seed: int, steps: int = 600) -> TinyTransformer:
     torch.manual_seed(seed)
     model = TinyTransformer(SUM_TOKENS)

@@ -53,13 +53,6 @@ print("\nit reads:", " | ".join(tokenizer.tokenize("486 + 357 =")).replace("Ġ",
 LABELS = 127  # places can be told apart up to here
 
 
-def place_sums(generator: torch.Generator, count: int, digits: int, labels: Tensor):
-    """A batch of random sums: tokens, positions, answers."""
-    a, b = (draw_numbers(generator, count, digits) for _ in "ab")
-    tokens, answers = write_sums(a, b)
-    return tokens, place_positions(labels), answers
-
-
 def new_model(seed: int, **options) -> TinyTransformer:
     """Untrained. Never made in a thread: threads share the random numbers that weights start with."""
     torch.manual_seed(seed)
