@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     race = commands.add_parser("benchmark", help="lesson 3's recipe against nanoGPT's, on one core")
     race.add_argument("--text", type=Path, required=True, metavar="FILE", help="the text: tinyshakespeare")
     race.add_argument("--nanogpt", type=Path, required=True, metavar="FOLDER", help="a checkout of nanoGPT")
-    race.add_argument("--seeds", type=int, default=3, metavar="N", help="3 (about 15 minutes)")
+    race.add_argument("--seeds", type=int, default=3, metavar="N", help="3 (about 20 minutes)")
     race.add_argument("--long", action="store_true", help="also ten times nanoGPT's time (25 minutes a seed)")
     options = parser.parse_args(arguments)
     if options.command == "grade" and options.notebook_seconds < options.cell_seconds:

@@ -1,9 +1,10 @@
-"""python -m course benchmark --text FILE --nanogpt FOLDER: lesson 3's recipe against nanoGPT's.
+"""python -m course benchmark --text FILE --nanogpt FOLDER: faster recipes against nanoGPT's.
 
 nanoGPT's README (Karpathy 2022) publishes a recipe for a laptop's CPU: 4 layers, 4 heads, width 128,
 context 64, batch 12, 2,000 steps, loss 1.88 on the works of Shakespeare. Here its own train.py runs that
-recipe, and the cells of lesson 3 run theirs: one machine, one text, one core, processor seconds of training,
-evaluation left out. Neither the text nor nanoGPT belongs to this project; both are given as paths.
+recipe, and the cells of course/cells and of lab 3.10 run theirs: one machine, one text, one core, processor
+seconds of training, evaluation left out. Neither the text nor nanoGPT belongs to this project; both are
+given as paths.
 """
 
 from __future__ import annotations
@@ -23,19 +24,18 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from .errors import ROOT, CourseError
+from .errors import CourseError
 from .sources import find_cell
 
-LESSON = ROOT / "course" / "lessons" / "03_tiny_gpt.py"
+SELF = Path(__file__)
 CELLS = (
     "cells/training:warm_up_and_cosine",
     *(f"cells/attention:{name}" for name in ("attention", "causal_mask", "rope", "heads")),
     "cells/muon:muon",
+    *(f"cells/counting:{name}" for name in ("ngram_tables", "kneser_ney")),
     *(
-        f"lessons/03_tiny_gpt:{name}"
+        f"cells/recipe:{name}"
         for name in (
-            "ngram_tables",
-            "kneser_ney",
             "gpt_attention",
             "gpt_block",
             "gpt",
@@ -43,6 +43,23 @@ CELLS = (
             "gpt_optimizers",
             "train_gpt",
             "held_out_bits",
+        )
+    ),
+)
+# Lab 3.10's, which uses some of the same names: its cells are defined apart.
+LAB_CELLS = (
+    *CELLS[:6],
+    *(
+        f"labs/3_10_nanogpt:{name}"
+        for name in (
+            "parts",
+            "part_unit",
+            "part_block",
+            "part_attend",
+            "part_gpt",
+            "part_loss",
+            "part_rates",
+            "part_train",
         )
     ),
 )
@@ -100,17 +117,38 @@ class Recipe(NamedTuple):
 
 
 TABLES = (8192, 8192, 8192)
-LONGER = {"momentum": 0.95, "weight_decay": 0.1, "vectors": 0.02, "head": 0.01}  # rates for longer training
 RECIPES = {
     "plain Transformer": Recipe({"D": 64, "layers": 2, "H": 2}, {"B": 8, "T": 64}, {}, steps=840),
     "with n-gram tables": Recipe(
         {"D": 48, "layers": 1, "H": 2, "tables": TABLES}, {"B": 8, "T": 64}, {}, steps=220
     ),
-    "in nanoGPT's time": Recipe({"D": 96, "layers": 3, "H": 3}, {"B": 12, "T": 64}, LONGER, times=1),
+}
+
+
+class LabRecipe(NamedTuple):
+    """One of lab 3.10's models, with all of its parts. `times`: for so many times nanoGPT's seconds."""
+
+    changes: dict[str, Any]  # to the parts
+    batch: dict[str, int]
+    times: float
+
+
+ALL_PARTS = dict.fromkeys(
+    ("rotary", "qk_norm", "squared", "own_rates", "muon", "zero", "shift", "bf16"), True
+) | {"own": (0.02, 0.01), "momentum": 0.95, "decay": 0.1}
+LAB_RECIPES = {
+    "lab 3.10's, in a 25th of nanoGPT's time": LabRecipe(
+        {"D": 64, "layers": 2, "own": (0.05, 0.015), "momentum": 0.9, "decay": 0.0}, {"B": 8, "T": 64}, 0.04
+    ),
+    "lab 3.10's, in a quarter of it": LabRecipe({"D": 96, "layers": 3}, {"B": 6, "T": 128}, 0.25),
+    "lab 3.10's, in all of it": LabRecipe({"D": 96, "layers": 3}, {"B": 6, "T": 128}, 1),
+    "the same without a look at the token before": LabRecipe(
+        {"D": 96, "layers": 3, "shift": False}, {"B": 6, "T": 128}, 1
+    ),
 }
 LONG = {
-    "in ten times its time": Recipe(
-        {"D": 128, "layers": 4, "H": 4, "dropout": 0.1}, {"B": 8, "T": 128}, LONGER, times=10
+    "lab 3.10's, in ten times as much": LabRecipe(
+        {"D": 128, "layers": 4, "dropout": 0.1}, {"B": 4, "T": 256}, 10
     )
 }
 
@@ -118,7 +156,7 @@ LONG = {
 def define(keys: Sequence[str], names: dict[str, Any]) -> dict[str, Any]:
     """`names`, and what these named cells define among them."""
     for key in keys:
-        exec(compile(find_cell(key, LESSON, "benchmark").source, key, "exec"), names)
+        exec(compile(find_cell(key, SELF, "benchmark").source, key, "exec"), names)
     return names
 
 
@@ -132,6 +170,16 @@ def lesson_cells() -> dict[str, Any]:
     names |= {"torch": torch, "F": F, "nn": nn, "Tensor": Tensor}
     names |= {"Any": Any, "Callable": Callable, "NamedTuple": NamedTuple, "Sequence": Sequence}
     return define(CELLS, names)
+
+
+def lab_cells() -> dict[str, Any]:
+    """What lab 3.10's named cells define."""
+    import torch
+    import torch.nn.functional as F
+    from torch import Tensor, nn
+
+    names: dict[str, Any] = {"__name__": "lab", "math": math, "device": "cpu"}
+    return define(LAB_CELLS, names | {"torch": torch, "F": F, "nn": nn, "Tensor": Tensor})
 
 
 def read_text(path: Path) -> str:
@@ -215,13 +263,30 @@ def train(
 
     steps = recipe.steps or int(recipe.times * budget / (run(60)[1] / 60))
     model, took = run(steps)
-    T = recipe.batch["T"]
+    return Result(took, score(cells["loss_of"], model, held_out, recipe.batch["T"])), model
+
+
+def score(loss_of: Callable[[Any, Any], Any], model: Any, held_out: Any, T: int) -> float:
+    """Nats a character on pieces that follow each other: the first of a piece has nothing before it."""
+    import torch
+
     pieces = held_out[: (len(held_out) - 1) // T * T + 1].unfold(0, T + 1, T)
     with torch.no_grad():
-        loss = sum(cells["loss_of"](model, part).item() * len(part) for part in pieces.split(64)) / len(
-            pieces
-        )
-    return Result(took, loss), model
+        return sum(loss_of(model, part).item() * len(part) for part in pieces.split(64)) / len(pieces)
+
+
+def train_lab(
+    lab: dict[str, Any], draw: Any, recipe: LabRecipe, ids: Any, V: int, seed: int, budget: float
+) -> tuple[Result, Any]:
+    """Train one of lab 3.10's models for its share of `budget`, nanoGPT's processor seconds."""
+    import torch
+
+    torch.manual_seed(seed)
+    T, seconds = recipe.batch["T"], recipe.times * budget
+    model = lab["GPT"](V, T, lab["Parts"](**ALL_PARTS | recipe.changes))
+    with tqdm(total=100, leave=False, desc=f"seed {seed}", mininterval=1) as bar:
+        lab["train"](model, draw, seconds, seed, after=lambda done: bar.update(int(done * 100) - bar.n))
+    return Result(seconds, score(lab["loss_of"], model.eval(), ids[int(0.9 * len(ids)) :], T)), model
 
 
 def count_ngrams(cells: dict[str, Any], ids: Any, V: int, order: int = 7) -> tuple[Result, Any]:
@@ -269,7 +334,7 @@ def main(text: Path, folder: Path, seeds: int, long: bool) -> int:
     import torch
 
     torch.set_num_threads(1)
-    cells = lesson_cells()
+    cells, lab = lesson_cells(), lab_cells()
     chars = sorted(set(characters))
     number = {character: i for i, character in enumerate(chars)}
     ids = torch.tensor([number[character] for character in characters])
@@ -279,11 +344,17 @@ def main(text: Path, folder: Path, seeds: int, long: bool) -> int:
         results["nanoGPT"].append(theirs)
         counted, given = count_ngrams(cells, ids, len(chars))
         results.setdefault("Kneser-Ney, order 7", []).append(counted)
-        for name, recipe in (RECIPES | (LONG if long else {})).items():
-            ours, model = train(cells, recipe, ids, len(chars), seed, theirs.seconds)
+        for name, recipe in RECIPES.items():
+            ours, _ = train(cells, recipe, ids, len(chars), seed, theirs.seconds)
             results.setdefault(name, []).append(ours)
-            if recipe.times:
-                loss = half_and_half(cells, model, given, ids, recipe.batch["T"])
+        for name, lab_recipe in (LAB_RECIPES | (LONG if long else {})).items():
+            draw = cells["pieces"](ids[: int(0.9 * len(ids))], **lab_recipe.batch)
+            ours, model = train_lab(lab, draw, lab_recipe, ids, len(chars), seed, theirs.seconds)
+            results.setdefault(name, []).append(ours)
+            if lab_recipe.times >= 1:
+                loss = half_and_half(
+                    cells, lambda tokens, model=model: (model(tokens),), given, ids, lab_recipe.batch["T"]
+                )
                 both = Result(ours.seconds + counted.seconds, loss)
                 results.setdefault(f"{name}, half and half with Kneser-Ney", []).append(both)
         print(f"after {seed + 1} of {seeds} seeds, {len(characters):,} characters, one core:")

@@ -37,7 +37,7 @@ def names() -> list[str]:
 
 def labs() -> list[str]:
     """Every N_M_name that has a source, in order."""
-    return sorted(path.stem for path in LABS.glob("[0-9]_[0-9]_*.py"))
+    return sorted(path.stem for path in LABS.glob("[0-9]_[0-9]*_*.py"))
 
 
 def lesson_path(name: str) -> Path:
@@ -91,22 +91,27 @@ def _check_answer(source: Path, lab: NotebookNode) -> None:
 
 
 def wrong_answer(lab: NotebookNode) -> str | None:
-    """Why a lab has not answered its claim, once, with one of the five grades; None if it has.
+    """Why a lab has not answered each of its claims, once, with one of the five grades; None if it has.
 
     A lab that goes further has no claim, and answers none.
     """
-    course, found = lab.metadata["course"], answers(lab)
-    claim = course.get("claim")
-    if [row["claim"] for row in found] != ([] if course.get("further") else [claim]):
-        return f"it answers the claims {[row['claim'] for row in found]}; its header says claim: {claim!r}"
-    if not found:
-        return None
-    if not claims.is_grade(found[0]["grade"]):
-        return f"grade {found[0]['grade']!r} is none of: {', '.join(claims.GRADES)}, {claims.CONDITION}..."
-    length = sizes.words(found[0]["sentence"])
-    if not 0 < length <= sizes.ANSWER_WORDS:
-        return f"its answer has {length} words; a sentence of at most {sizes.ANSWER_WORDS} says it all"
+    asked, found = _asked(lab), answers(lab)
+    if [row["claim"] for row in found] != asked:
+        named = asked[0] if len(asked) == 1 else asked or None
+        return f"it answers the claims {[row['claim'] for row in found]}; its header says claim: {named!r}"
+    for row in found:
+        if not claims.is_grade(row["grade"]):
+            return f"grade {row['grade']!r} is none of: {', '.join(claims.GRADES)}, {claims.CONDITION}..."
+        length = sizes.words(row["sentence"])
+        if not 0 < length <= sizes.ANSWER_WORDS:
+            return f"its answer has {length} words; a sentence of at most {sizes.ANSWER_WORDS} says it all"
     return None
+
+
+def _asked(lab: NotebookNode) -> list:
+    """The claims that a lab's header names: `claim`, or `claims` where one experiment answers several."""
+    course = lab.metadata["course"]
+    return [course["claim"]] if "claim" in course else course.get("claims", [])
 
 
 def _run(kind: str, name: str, source: Path) -> tuple[NotebookNode, str]:
@@ -120,7 +125,7 @@ def _run(kind: str, name: str, source: Path) -> tuple[NotebookNode, str]:
     if kind == "lab":
         _check_claim(name, source, notebook)
     found = sizes.content(kind, notebook)
-    if large := sizes.too_large(name, found):
+    if large := sizes.too_large(found):
         raise CourseError(source, f"not the size of a {kind}: {'; '.join(large)}\n{sizes.line(name, found)}")
     try:
         report = execute(notebook)
@@ -133,7 +138,7 @@ def _run(kind: str, name: str, source: Path) -> tuple[NotebookNode, str]:
     if size > MOST_BYTES:
         raise CourseError(source, f"built it has {size:,} bytes, more than {MOST_BYTES:,}: smaller figures")
     found += sizes.costs(kind, report, size)
-    if large := sizes.too_large(name, found):
+    if large := sizes.too_large(found):
         raise CourseError(source, f"too much for a {kind}: {'; '.join(large)}\n{sizes.line(name, found)}")
     return notebook, sizes.line(name, found)
 
@@ -159,7 +164,7 @@ def build_prose(name: str) -> str:
     for before, after in zip(ran, code, strict=True):
         after.outputs, after.execution_count = before.outputs, before.execution_count
     found = sizes.content(kind, new)
-    if large := sizes.too_large(name, found):
+    if large := sizes.too_large(found):
         raise CourseError(source, f"not the size of a {kind}: {'; '.join(large)}")
     if kind == "lab":
         _check_answer(source, new)  # the header may name another claim now
@@ -170,20 +175,23 @@ def build_prose(name: str) -> str:
 
 
 def _check_claim(name: str, source: Path, lab: NotebookNode) -> None:
-    """One that is written and has no other lab; or none, in a lab that goes further."""
-    claim, further = (lab.metadata["course"].get(key) for key in ("claim", "further"))
-    if further and claim is not None:
-        raise CourseError(source, f"header: claim: {claim!r} and further: true; a lab has one of the two")
-    if further:
+    """Claims that are written and have no other lab; or none, in a lab that goes further."""
+    course, asked = lab.metadata["course"], _asked(lab)
+    kinds = [f"{key}: {course[key]!r}" for key in ("claim", "claims", "further") if key in course]
+    if len(kinds) > 1:
+        said = " and ".join(kinds).replace("True", "true")
+        raise CourseError(source, f"header: {said}; a lab has one of these")
+    if "further" in course:
         return
-    if claim not in claims.written_claims():
-        raise CourseError(
-            source,
-            f"header: claim: {claim!r} does not stand in course/claims.yaml (a lab without a claim says "
-            "further: true)",
-        )
-    if (other := claims.lab_of(claim)) not in (None, name):
-        raise CourseError(source, f"{other} answers claim {claim}, too: one lab a claim")
+    for claim in asked or [None]:
+        if claim not in claims.written_claims():
+            raise CourseError(
+                source,
+                f"header: claim: {claim!r} does not stand in course/claims.yaml (a lab without a claim says "
+                "further: true)",
+            )
+        if (other := claims.lab_of(claim)) not in (None, name):
+            raise CourseError(source, f"{other} answers claim {claim}, too: one lab a claim")
 
 
 def _origin(source: Path, notebook: NotebookNode, index: int) -> str:

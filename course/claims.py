@@ -5,21 +5,21 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
 from .errors import ROOT, CourseError
 from .files import read_notebook
-from .run import answers, verdicts
+from .run import answers
 
 GRADES = ("supported", "not supported here", "true by definition", "not testable at this size")
+ANSWERS_IN_FULL = 6  # claims of a lesson
 CONDITION = "supported only if "  # a condition follows
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim; what its lab answered, or else the verdict that its lesson gave before there were labs."""
+    """One claim, and what its lab answered."""
 
     id: str
     claim: str
@@ -27,7 +27,6 @@ class Claim:
     sentence: str = ""
     grade: str = ""
     lab: str = ""  # the notebook's name
-    old_verdict: str = ""
 
 
 def is_grade(grade: str) -> bool:
@@ -69,9 +68,6 @@ def all_claims() -> list[Claim]:
         CourseError: claims.yaml cannot be read, or a notebook answers a claim that does not stand there.
     """
     found = written_claims()
-    for notebook in lesson_notebooks():
-        for row in _shown(notebook).verdicts:
-            _change(found, notebook, row["id"], old_verdict=row["verdict"])
     _add_answers(found)
     return list(found.values())
 
@@ -79,44 +75,42 @@ def all_claims() -> list[Claim]:
 def _add_answers(found: dict[str, Claim]) -> None:
     """Fill in what the labs answered."""
     for notebook in lab_notebooks():
-        for row in _shown(notebook).answers:
+        for row in _shown(notebook):
             claim = row["claim"]
-            if claim in found and found[claim].lab:
+            if claim not in found:
+                raise CourseError(
+                    notebook, f"it answers claim {claim!r}, which does not stand in course/claims.yaml"
+                )
+            if found[claim].lab:
                 raise CourseError(notebook, f"{found[claim].lab} answers claim {claim}, too: one lab a claim")
-            _change(found, notebook, claim, sentence=row["sentence"], grade=row["grade"], lab=notebook.stem)
+            found[claim] = replace(
+                found[claim], sentence=row["sentence"], grade=row["grade"], lab=notebook.stem
+            )
 
 
-def _change(found: dict[str, Claim], notebook: Path, claim: str, **fields: str) -> None:
-    if claim not in found:
-        raise CourseError(notebook, f"it answers claim {claim!r}, which does not stand in course/claims.yaml")
-    found[claim] = replace(found[claim], **fields)
-
-
-class _Shown(NamedTuple):
-    answers: list[dict]
-    verdicts: list[dict]
-
-
-def _shown(notebook: Path) -> _Shown:
+def _shown(notebook: Path) -> list[dict]:
+    """What a built lab answered."""
     return _read(notebook, notebook.stat().st_mtime_ns)
 
 
 @functools.cache  # until the file changes
-def _read(notebook: Path, _changed: int) -> _Shown:
-    built = read_notebook(notebook)
-    return _Shown(answers(built), verdicts(built))
+def _read(notebook: Path, _changed: int) -> list[dict]:
+    return answers(read_notebook(notebook))
 
 
 def lab_of(claim: str) -> str | None:
     """The built lab that answers the claim, by its name."""
     for notebook in lab_notebooks():
-        if claim in [row["claim"] for row in _shown(notebook).answers]:
+        if claim in [row["claim"] for row in _shown(notebook)]:
             return notebook.stem
     return None
 
 
 def answers_in_prose(which: list[str]) -> str:
-    """A list for a lesson's last section: each claim, the answer of its lab, and the grade."""
+    """A list for a lesson's last section: each claim, the answer of its lab, and the grade.
+
+    Of many claims, the grades alone: readers did not get through nine answers with all their figures.
+    """
     lines = []
     # Labs alone are read: a spoilt lesson must not stand in the way of building it again.
     found = written_claims()
@@ -124,6 +118,8 @@ def answers_in_prose(which: list[str]) -> str:
     for claim in found.values():
         if claim.id in which and claim.lab:
             grade = f"{claim.grade[0].upper()}{claim.grade[1:]}"
-            answer = f"**{grade}.** {claim.sentence} ([Lab {claim.id}](labs/{claim.lab}.ipynb))"
+            number = ".".join(claim.lab.split("_")[:2])  # a lab with two claims has the number of the first
+            sentence = f" {claim.sentence}" if len(which) <= ANSWERS_IN_FULL else ""
+            answer = f"**{grade}.**{sentence} ([Lab {number}](labs/{claim.lab}.ipynb))"
             lines.append(f"- *Claim {claim.id}: {claim.claim}*<br>{answer}")
     return "\n".join(lines)

@@ -25,7 +25,6 @@ Built from the labs by `python -m course build`. An answer speaks about its lab'
 | true by definition | nothing could refute it |
 | not testable at this size | it takes a larger machine; the lab says what the literature measured |
 """
-NO_LAB_YET = "A claim whose lab is not written yet has its lesson's old verdict, *in italics*.\n"
 
 
 def wanted() -> dict[Path, str]:
@@ -62,10 +61,10 @@ def _section(path: Path) -> str:
 
 def claims_page() -> str:
     claims = all_claims()
-    parts = [CLAIMS_HEAD] + ([] if all(claim.lab for claim in claims) else [NO_LAB_YET])
+    parts = [CLAIMS_HEAD]
     for path in lesson_notebooks():
         number = str(int(path.name[:2]))
-        rows = [_row(claim, path) for claim in claims if claim.id.partition(".")[0] == number]
+        rows = [_row(claim) for claim in claims if claim.id.partition(".")[0] == number]
         if rows:
             title = read_notebook(path).metadata["course"]["title"]
             head = ["| | claim | article | grade | answer | |", "| --- | --- | --- | --- | --- | --- |"]
@@ -83,13 +82,12 @@ def _further(lab: Path) -> str:
     return f"Without a claim: [{course['title']}](../lessons/labs/{lab.name}) {course.get('summary', '')}\n"
 
 
-def _row(claim: Claim, lesson: Path) -> str:
+def _row(claim: Claim) -> str:
     if claim.lab:
         link = f"[lab](../lessons/labs/{claim.lab}.ipynb)"
         cells = [f"**{claim.grade}**", claim.sentence, link]
     else:
-        old = f"*{claim.old_verdict}*" if claim.old_verdict else "*none yet*"
-        cells = [old, "", f"[lesson](../lessons/{lesson.name})"]
+        cells = ["*no lab yet*", "", ""]
     texts = [claim.id, claim.claim, claim.article, *cells]
     return "| " + " | ".join(" ".join(text.split()).replace("|", "\\|") for text in texts) + " |"
 

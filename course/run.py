@@ -21,7 +21,6 @@ from nbformat import NotebookNode
 
 # How a run can fail: a cell raises an exception, takes for ever, or takes its kernel with it.
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
-VERDICTS_MIME = "application/vnd.course.verdicts+json"
 ANSWER_MIME = "application/vnd.course.answer+json"
 
 
@@ -151,22 +150,13 @@ def _text(output: NotebookNode) -> str:
     return output.get("text", "") + data.get("text/plain", "") + str(data.get("text/html", ""))
 
 
-def verdicts(notebook: NotebookNode) -> list[dict]:
-    """The verdicts that a run printed, as show_verdicts() stored them beside its table."""
-    return [row for rows in _stored(notebook, VERDICTS_MIME) for row in rows]
-
-
 def answers(notebook: NotebookNode) -> list[dict]:
     """What a lab answered: {"claim", "sentence", "grade"}, as answer() stored it beside its box."""
-    return _stored(notebook, ANSWER_MIME)
-
-
-def _stored(notebook: NotebookNode, mime: str) -> list:
     return [
-        output["data"][mime]
+        output["data"][ANSWER_MIME]
         for cell in notebook.cells
         for output in cell.get("outputs", [])
-        if mime in output.get("data", {})
+        if ANSWER_MIME in output.get("data", {})
     ]
 
 

@@ -9,8 +9,6 @@ from nbformat import NotebookNode
 
 from .run import Report
 
-# Lessons older than the limits, which are printed for them and not enforced. One that is rewritten leaves.
-NOT_REWRITTEN = ("03_tiny_gpt", "04_moe_routing", "05_rag")
 FIRST_CELLS = 5  # within so many visible cells the thing itself has to work
 RULE = "**It counts as shown if**"
 RULE_WORDS = 40
@@ -117,10 +115,9 @@ def costs(kind: str, report: Report, size: int) -> list[Size]:
 
 def line(name: str, sizes: list[Size]) -> str:
     """Everything that was counted beside its limits, as the build prints it."""
-    note = " [not rewritten yet: printed only]" if name in NOT_REWRITTEN else ""
-    return f"{name}{note}: " + "; ".join(map(str, sizes))
+    return f"{name}: " + "; ".join(map(str, sizes))
 
 
-def too_large(name: str, sizes: list[Size]) -> list[str]:
-    """What does not fit; nothing for a lesson that is not rewritten yet."""
-    return [] if name in NOT_REWRITTEN else [str(size) for size in sizes if not size.fits]
+def too_large(sizes: list[Size]) -> list[str]:
+    """What does not fit."""
+    return [str(size) for size in sizes if not size.fits]

@@ -9,7 +9,7 @@ code cell. Its cells may have
     tags=["headline"]         the figure that README.md shows; "diagram", "result": what sizes.py counts
     nbgrader={...}            nbgrader's own marks
     name="muon"               other notebooks can carry this cell
-    reuse="cells/checks:checks", reuse="lessons/03_tiny_gpt:block"
+    reuse="cells/checks:checks", reuse="cells/recipe:gpt_block"
                               the cell of that name stands here, folded
 
 A line `<!-- answers -->` in the prose of a lesson becomes the answers that the labs to its claims gave.
@@ -34,7 +34,7 @@ from .errors import ROOT, CourseError
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 HEADER_KEYS = {"title", "summary", "claim", "claims", "further", "minutes", "carries", "needs", "seconds"}
-CELL_KEYS = {"name", "reuse", "fold", "lang", "tags", "nbgrader"}
+CELL_KEYS = {"name", "reuse", "open", "fold", "lang", "tags", "nbgrader"}
 NBGRADER_KEYS = {"grade", "grade_id", "locked", "points", "schema_version", "solution", "task"}
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
@@ -91,6 +91,8 @@ def read_source(path: Path) -> NotebookNode:
         _check_marks(path, cell, label)
         _check_language(path, notebook.cells, index, label)
         _check_fold(path, cell, label)
+        if "open" in cell.metadata and (cell.metadata["open"] is not True or "reuse" not in cell.metadata):
+            raise CourseError(path, "open=true belongs beside reuse: what is carried is not folded", label)
         _check_unique(path, names, cell.metadata.get("name"), label, "name")
         _check_unique(path, grade_ids, _grade_id(cell), label, "grade_id")
     return notebook
@@ -206,8 +208,10 @@ def expand(path: Path, language: str = "en") -> NotebookNode:
         if tags := cell.metadata.get("tags"):
             metadata["tags"] = list(tags)
         if key := cell.metadata.get("reuse"):
-            text = _carried(key, path, cell_label(path, index, cell))
-            metadata |= FOLDED
+            text = find_cell(key, path, cell_label(path, index, cell)).source
+            if not cell.metadata.get("open"):
+                text = _origin_title(*reversed(key.split(":"))) + text
+                metadata |= FOLDED
         if title := cell.metadata.get("fold"):
             text = _title(title) + text
             metadata |= FOLDED
@@ -284,11 +288,6 @@ def _in_language(cells: list[NotebookNode], index: int, language: str) -> bool:
             return False
         below += 1
     return True
-
-
-def _carried(key: str, path: Path, label: str) -> str:
-    file, _, name = key.partition(":")
-    return _origin_title(name, file) + find_cell(key, path, label).source
 
 
 def _origin_title(name: str, file: str) -> str:

@@ -109,12 +109,27 @@ def test_the_lesson_s_cells_learn_and_their_budget_is_kept() -> None:
 def test_every_recipe_builds() -> None:
     import torch
 
-    cells = benchmark.lesson_cells()
-    for recipe in (benchmark.RECIPES | benchmark.LONG).values():
+    cells, lab = benchmark.lesson_cells(), benchmark.lab_cells()
+    for recipe in benchmark.RECIPES.values():
         assert (recipe.steps > 0) != (recipe.times > 0)
         scores, _ = cells["GPT"](65, **recipe.model)(torch.zeros(1, 4, dtype=torch.long))
         assert scores.shape == (1, 4, 65)
         cells["Rates"](**recipe.rates)
+    for recipe in (benchmark.LAB_RECIPES | benchmark.LONG).values():
+        model = lab["GPT"](65, 64, lab["Parts"](**benchmark.ALL_PARTS | recipe.changes))
+        assert model(torch.zeros(1, 4, dtype=torch.long)).shape == (1, 4, 65)
+
+
+def test_the_lab_s_cells_learn_in_the_time_they_are_given() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    lab, tokens = benchmark.lab_cells(), torch.tensor(ids())
+    draw = benchmark.lesson_cells()["pieces"](tokens, B=4, T=16)
+    recipe = benchmark.LabRecipe({"D": 32, "layers": 1}, {"B": 4, "T": 16}, 2)
+    result, _ = benchmark.train_lab(lab, draw, recipe, tokens, 11, 0, budget=1)
+    assert result.seconds == 2
+    assert result.loss < 1.5  # ln 11 is 2.4
 
 
 def test_report_compares_seed_by_seed() -> None:

@@ -21,7 +21,7 @@ from course.__main__ import main
 from course.build import assignment_path, labs, names, wrong_answer
 from course.errors import ROOT, CourseError
 from course.run import ANSWER_MIME, Report, faults, last_state, tidy
-from course.sizes import ANSWER_WORDS, NOT_REWRITTEN
+from course.sizes import ANSWER_WORDS
 from course.sources import HIDDEN_MARKS, INSTALLS, SETUP_TITLE, SOLUTION_MARKS, expand
 
 
@@ -33,13 +33,13 @@ def header(*lines: str) -> str:
 
 
 HEADER = header("title: A title")
-# With claim 1.1, which a lab has answered, and an old verdict on claim 1.2.
+# With claim 1.1, which a lab has answered, and claim 1.2, which none has.
 LESSON = f"""{header("title: A title", "claims: ['1.1', '1.2']")}# %% [markdown]
 # # A title
 #
 # Some prose.
 
-# %% reuse="cells/verdicts:verdicts"
+# %% reuse="cells/statistics:spread"
 
 # %% tags=["diagram", "result"]
 import os
@@ -49,7 +49,7 @@ assert "COURSE_BUILD" in os.environ  # there is nobody to move a slider
 print(answer)
 
 # %%
-show_verdicts([("1.2", "It is fast.", "2 s", "9 s", "holds with a condition")])
+print(spread([answer]))
 
 # %% [markdown]
 # **Check yourself.** What was it?
@@ -284,14 +284,16 @@ BAD_SOURCES = {
         f"# %% {marks(grade_id='taken')}\nassert 1\n\n# %% {marks(grade_id='taken')}\nassert 2",
         "grade_id 'taken' is taken already by cell 2",
     ),
-    "reused cell unknown": ('# %% reuse="cells/verdicts:nothing"', "verdicts.py has no cell of that name"),
+    "reused cell unknown": ('# %% reuse="cells/timing:nothing"', "timing.py has no cell of that name"),
     "reused file unknown": ('# %% reuse="nowhere:show"', "write FILE:NAME"),
-    "reuse without a name": ('# %% reuse="cells/verdicts"', "write FILE:NAME"),
-    "reuse without a topic": ('# %% reuse="cells:verdicts"', "write FILE:NAME"),
+    "reuse without a name": ('# %% reuse="cells/timing"', "write FILE:NAME"),
+    "reuse without a topic": ('# %% reuse="cells:timing"', "write FILE:NAME"),
     "fold without a title": ('# %% fold=""\nx = 1', "must be a title"),
     "fold that is no title": ("# %% fold=true\nx = 1", "must be a title"),
     "fold of prose": ('# %% [markdown] fold="Read it"\n# One', "fold belongs to a code cell"),
     "fold of a carried cell": ('# %% fold="Look" reuse="cells/timing:timing"', "fold belongs to a code cell"),
+    "open without a carried cell": ("# %% open=true\nx = 1", "open=true belongs beside reuse"),
+    "open that is no yes": ('# %% open="no" reuse="cells/timing:timing"', "open=true belongs beside reuse"),
     "marks not a dictionary": ('# %% nbgrader="yes"\nx = 1', "must be a dictionary"),
     "marks without points": (f"# %% {marks(points=None)}\nassert 1", "missing or unknown: points"),
     "marks without schema": (f"# %% {marks(schema_version=None)}\nassert 1", "unknown: schema_version"),
@@ -456,9 +458,16 @@ def test_the_chinese_edition(tmp_path: Path) -> None:
 
 def test_a_carried_cell_stands_in_the_notebook_and_says_where_it_is_from(built_once: Path) -> None:
     carried = read(built_once / LESSON_FILE).cells[1]
-    assert carried.source.startswith("# @title verdicts (shared by all notebooks)")
-    assert "def show_verdicts(rows):" in carried.source
+    assert carried.source.startswith("# @title spread (shared by all notebooks)")
+    assert "def spread(values" in carried.source
     assert carried.metadata["jupyter"]["source_hidden"]
+
+
+def test_a_carried_cell_stands_open_where_it_is_to_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(f'{HEADER}# %% reuse="cells/timing:timing" open=true\n', encoding="utf-8")
+    (cell,) = expand(path).cells
+    assert cell.source.startswith("import") and "jupyter" not in cell.metadata
 
 
 # --- What the builder refuses in a run --------------------------------------------------------
@@ -522,18 +531,6 @@ def test_what_takes_too_long_stops_the_build(
     assert snapshot(here) == before
 
 
-def test_a_lesson_that_is_not_rewritten_is_only_told_its_sizes(
-    here: Path, runs: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs(took=TOO_SLOW)
-    old = here / LESSON_SOURCE
-    edit(old, "Some prose", "word " * 3501)
-    old.rename(old.with_stem(NOT_REWRITTEN[0]))
-    build.build([NOT_REWRITTEN[0]])
-    said = capsys.readouterr().out
-    assert "printed only" in said and "words 3,5" in said and "seconds 100 (at most 90)" in said
-
-
 # --- What the builder refuses in an answer ----------------------------------------------------
 
 SAME = {"claim": "1.1", "sentence": "It was 42.", "grade": "supported"}
@@ -562,6 +559,19 @@ def test_a_lab_that_does_not_answer_its_claim_is_refused(
         build.build(["1_1_same"])
     assert str(error.value).startswith(f"{LAB_SOURCE}: ") and reason in str(error.value)
     assert snapshot(here) == before
+
+
+def test_a_lab_may_answer_two_claims(here: Path, runs: Callable[..., None]) -> None:
+    edit(here / LAB_SOURCE, "claim: '1.1'", "claims: ['1.1', '1.3']")
+    other = {**SAME, "claim": "1.3", "sentence": "It was 43."}
+    for wrong in ([SAME], [other, SAME], [SAME, {**other, "grade": "so"}]):
+        runs(*wrong)
+        with pytest.raises(CourseError, match=rf"^{LAB_SOURCE}: "):
+            build.build(["1_1_same"])
+    runs(SAME, other)
+    build.build(["1_1_same"])
+    page = (here / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert "It was 42." in page and "It was 43." in page
 
 
 @pytest.mark.parametrize("grade", [*claims.GRADES, "supported only if T > 100"])
@@ -615,7 +625,7 @@ BAD_FURTHER = {
     "both": (
         "further: true",
         "claim: '1.1'\n#     further: true",
-        "claim: '1.1' and further: true; a lab has",
+        "claim: '1.1' and further: true; a lab has one of these",
     ),
     "false": ("further: true", "further: false", "further: False must be true"),
     "a word": ("further: true", "further: so", "further: 'so' must be true"),
@@ -708,7 +718,7 @@ def test_building_twice_gives_the_same_bytes(built_once: Path, project: Path) ->
 STALE = {
     "lesson source": (LESSON_SOURCE, "Some prose", "More prose", f"{LESSON_FILE}, cell 1"),
     "lesson header": (LESSON_SOURCE, "A title", "New", f"{LESSON_FILE}: differs from"),
-    "carried cell": ("course/cells/verdicts.py", "def show_verdicts", "def show", f"{LESSON_FILE}, cell 2"),
+    "carried cell": ("course/cells/statistics.py", "def spread", "def spreads", f"{LESSON_FILE}, cell 2"),
     "carried topic": ("course/cells/lab.py", "def only_if", "def if_only", f"{LAB_FILE}, cell 2"),
     "topics": (LAB_SOURCE, "[statistics, lab]", "[lab, statistics]", f"{LAB_FILE}, cell 2"),
     "title of a folded cell": (LAB_SOURCE, "Measure three", "Measure 3", f"{LAB_FILE}, cell 4"),
@@ -722,12 +732,6 @@ STALE = {
         f"{LESSON_FILE}, cell 5",
     ),
     "grade by hand": (LAB_FILE, '"grade": "supported', '"grade": "not supported here', "docs/claims.md: not"),
-    "verdict by hand": (
-        LESSON_FILE,
-        '"verdict": "holds',
-        '"verdict": "holds not',
-        "docs/claims.md: not what",
-    ),
     "claims": ("course/claims.yaml", "Self-attention", "Attention", "docs/claims.md: not what"),
     "solution by hand": (SOLUTION_FILE, "x + x", "2 * x", f"{SOLUTION_FILE}, cell 2"),
     "release by hand": (RELEASE_FILE, "double(2) == 4", "double(2) == 5", f"{RELEASE_FILE}, cell 3"),
@@ -825,7 +829,7 @@ def test_a_lesson_repeats_what_its_labs_answered(built_once: Path) -> None:
     assert "Claim 1.2" not in said and sources.ANSWERS not in said
     page = (built_once / "docs" / "claims.md").read_text(encoding="utf-8")
     assert "| **supported** | It was 42.00. | [lab](../lessons/labs/1_1_same.ipynb) |" in page
-    assert "| *holds with a condition* |  | [lesson](../lessons/01_thing.ipynb) |" in page
+    assert "| 1.2 |" in page and "| *no lab yet* |  |  |" in page
 
 
 def test_a_changed_answer_is_taken_over_and_the_lesson_is_not_run(
@@ -879,7 +883,7 @@ def test_changed_code_has_to_run(here: Path, capsys: pytest.CaptureFixture[str])
     before = snapshot(here)
     edit(here / LAB_SOURCE, "guess = None", "guess = 3")
     assert main(["build", "--prose", "1_1_same"]) == 1
-    edit(here / "course" / "cells" / "verdicts.py", "html.escape", "str")
+    edit(here / "course" / "cells" / "statistics.py", "def spread(", "def spread( ")
     assert main(["build", "--prose", "01_thing"]) == 1
     again = "its code has changed: python -m course build"
     assert capsys.readouterr().err.splitlines() == [
@@ -925,7 +929,7 @@ def test_another_headline_is_another_picture(here: Path) -> None:
     code_cells(notebook)[2].outputs.append(figure)
     build.write(notebook, lesson)
     assert not picture.exists()
-    edit(here / LESSON_SOURCE, "# %%\nshow_verdicts", '# %% tags=["headline"]\nshow_verdicts')
+    edit(here / LESSON_SOURCE, "# %%\nprint(spread", '# %% tags=["headline"]\nprint(spread')
     build.build_prose("01_thing")
     assert picture.read_bytes() == b"hi"
 

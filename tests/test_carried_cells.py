@@ -29,9 +29,16 @@ from course.run import last_state
 # A notebook that carries the topic has to carry these, too.
 RELIES_ON = {
     "attention": ["torch"],  # `Tensor`, `math`
+    "counting": ["torch"],
+    "domains": ["torch", "experts"],
+    "experts": ["torch"],
+    "four_kinds": ["torch", "attention", "tiny_gpt", "sentence_pairs", "chinese_grammar"],
     "muon": ["torch"],
+    "judging": ["knowledge_base", "retrieval"],
+    "reader": ["progress", "side_by_side"],
+    "recipe": ["torch", "attention", "training", "muon"],
     "side_by_side": ["progress"],
-    "verdicts": ["figures"],  # `display`
+    "tiny_gpt": ["torch", "attention"],
 }
 
 

@@ -13,8 +13,8 @@ from course import claims, errors, pages
 from course.build import LABS, LESSONS, labs
 from course.claims import CONDITION, GRADES, all_claims, answers_in_prose, is_grade, written_claims
 from course.errors import CourseError
-from course.pages import BEGIN, END, NO_LAB_YET
-from course.run import ANSWER_MIME, VERDICTS_MIME
+from course.pages import BEGIN, END
+from course.run import ANSWER_MIME
 
 ARTICLES = {"A0", "A1", "A2", "A3", "A4"}
 CLAIMS = """
@@ -26,15 +26,14 @@ CLAIMS = """
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A course of one lesson, with the old verdict on claim 1.2, and of one lab, which answers claim 1.1."""
+    """A course of one lesson and of one lab, which answers claim 1.1."""
     for module in (claims, pages, errors):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     for folder in ("course", "lessons/labs", "docs"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "course" / "claims.yaml").write_text(CLAIMS, encoding="utf-8")
     (tmp_path / "README.md").write_text(f"# A course\n\n{BEGIN}\nold\n{END}\nmore\n", encoding="utf-8")
-    verdict = {"id": "1.2", "verdict": "holds with a condition"}
-    notebook(tmp_path / "lessons" / "01_thing.ipynb", VERDICTS_MIME, [verdict])
+    notebook(tmp_path / "lessons" / "01_thing.ipynb", "text/plain", "x")
     answer(tmp_path, "1_1_so", "1.1", "3 of 3 were so.", "supported")
     return tmp_path
 
@@ -60,11 +59,10 @@ def test_what_is_a_grade() -> None:
         assert not is_grade(wrong), wrong
 
 
-def test_a_lab_s_answer_an_old_verdict_and_neither(here: Path) -> None:
-    first, second, third = all_claims()
+def test_a_lab_s_answer_and_none(here: Path) -> None:
+    first, second, _ = all_claims()
     assert (first.sentence, first.grade, first.lab) == ("3 of 3 were so.", "supported", "1_1_so")
-    assert (second.old_verdict, second.grade, second.lab) == ("holds with a condition", "", "")
-    assert (third.old_verdict, third.grade, third.lab) == ("", "", "")
+    assert (second.sentence, second.grade, second.lab) == ("", "", "")
     answer(here, "1_2_fast", "1.2", "Twice as fast.", "not supported here")
     assert all_claims()[1].grade == "not supported here"
 
@@ -76,13 +74,11 @@ def test_the_page_of_claims(here: Path) -> None:
         "| 1.1 | It is so. | A1 | **supported** | 3 of 3 were so. | [lab](../lessons/labs/1_1_so.ipynb) |"
         in page
     )
-    assert r"| 1.2 | It is fast \| cheap. | A1, A4 | *holds with a condition* |  | [lesson](" in page
-    assert "| 1.3 | It was so. | A0 | *none yet* |" in page
-    assert NO_LAB_YET in page
+    assert r"| 1.2 | It is fast \| cheap. | A1, A4 | *no lab yet* |  |  |" in page
     answer(here, "1_2_fast", "1.2", "Twice as fast.", "not supported here")
     answer(here, "1_3_was", "1.3", "It was\nnever so.", f"{CONDITION}it rains")
     page = pages.claims_page()
-    assert NO_LAB_YET not in page and "holds with a condition" not in page
+    assert "no lab yet" not in page
     assert "| **supported only if it rains** | It was never so. |" in page
 
 
@@ -100,7 +96,7 @@ def test_a_lab_without_a_claim_stands_below_its_lesson_s(here: Path) -> None:
 def test_readme_says_a_sentence_and_shows_a_picture_of_each_lesson(here: Path) -> None:
     path = here / "lessons" / "01_thing.ipynb"
     alt, summary = 'a "line"\nrises to 1 & stays', "What it lets you see."
-    notebook(path, VERDICTS_MIME, [], alt=alt, summary=summary)
+    notebook(path, "text/plain", "x", alt=alt, summary=summary)
     readme = pages.readme()
     assert readme.startswith(f"# A course\n\n{BEGIN}\n") and readme.endswith(f"{END}\nmore\n")
     assert "### [1 · Things](lessons/01_thing.ipynb)" in readme and f"\n{summary}\n" in readme
@@ -129,15 +125,13 @@ def test_answers_in_a_lesson_s_prose(here: Path) -> None:
     assert line.startswith("- *Claim 1.1: It is so.*")
     assert "**Supported.** 3 of 3 were so. ([Lab 1.1](labs/1_1_so.ipynb))" in line
     assert answers_in_prose(["1.2"]) == ""
+    [line] = answers_in_prose(["1.1", *(f"1.{i}" for i in range(2, 8))]).splitlines()
+    assert line.endswith("<br>**Supported.** ([Lab 1.1](labs/1_1_so.ipynb))")  # of seven claims, no figures
 
 
-@pytest.mark.parametrize("claim, kind", [("9.9", "lab"), ("9.8", "lesson")])
-def test_an_answer_to_a_claim_that_nobody_wrote_down(here: Path, claim: str, kind: str) -> None:
-    if kind == "lab":
-        answer(here, "9_9_lab", claim, "No.", "supported")
-    else:
-        notebook(here / "lessons" / "02_lesson.ipynb", VERDICTS_MIME, [{"id": claim, "verdict": "holds"}])
-    with pytest.raises(CourseError, match=rf"{kind}\.ipynb: it answers claim '{claim}', .*claims\.yaml"):
+def test_an_answer_to_a_claim_that_nobody_wrote_down(here: Path) -> None:
+    answer(here, "9_9_lab", "9.9", "No.", "supported")
+    with pytest.raises(CourseError, match=r"9_9_lab\.ipynb: it answers claim '9.9', .*claims\.yaml"):
         all_claims()
 
 
@@ -192,13 +186,20 @@ def test_every_claim_stands_in_one_lesson_and_its_article_is_one_of_five() -> No
 def test_no_claim_is_written_twice() -> None:
     """YAML would take the last one and say nothing."""
     text = (claims.ROOT / "course" / "claims.yaml").read_text(encoding="utf-8")
-    assert re.findall(r'^"([\d.]+)":', text, re.MULTILINE) == list(written_claims())
+    assert re.findall(r'^"([\d.]+[a-z]?)":', text, re.MULTILINE) == list(written_claims())
 
 
 def test_a_lab_is_named_after_its_claim_and_no_claim_has_two() -> None:
-    """One that goes further has a number that no claim has."""
-    asked = {name: header(LABS / f"{name}.py").get("claim") for name in labs()}
+    """The first of several. One that goes further has a number that no claim has."""
+    headers = {name: header(LABS / f"{name}.py") for name in labs()}
+    asked = {
+        name: [each["claim"]] if "claim" in each else each.get("claims", []) for name, each in headers.items()
+    }
     named = {name: ".".join(name.split("_")[:2]) for name in asked}
-    assert {name: named[name] if asked[name] else None for name in asked} == asked
+    assert {name: named[name] for name in asked if asked[name]} == {
+        name: a[0] for name, a in asked.items() if a
+    }
     assert len(set(named.values())) == len(named)
+    every = [claim for claims_of_one in asked.values() for claim in claims_of_one]
+    assert len(set(every)) == len(every)
     assert [name for name in asked if not asked[name] and named[name] in written_claims()] == []

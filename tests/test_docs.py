@@ -103,9 +103,7 @@ def test_hours_of_the_readme() -> None:
     hours = dict(rows(TEXTS[README], "lesson 0"))
     assert hours["lesson 0"] == "half an hour" and header(LESSONS / "00_start_here.py")["minutes"] <= 30
     for row, paths in {
-        "lessons 1 and 2": [
-            LESSONS / f"{name}.py" for name in names()[1:] if name not in sizes.NOT_REWRITTEN
-        ],
+        "lessons 1 to 5": [LESSONS / f"{name}.py" for name in names()[1:]],
         "one of their labs": [LABS / f"{name}.py" for name in labs()],
     }.items():
         least, most = minutes(hours[row])
@@ -114,14 +112,6 @@ def test_hours_of_the_readme() -> None:
     promised = hours["an assignment"].partition(";")[0]
     for name in assignments():
         assert promised in (EXERCISES / f"{name}.py").read_text(encoding="utf-8"), name
-
-
-def test_lessons_that_are_not_rewritten_are_named() -> None:
-    first, *_, last = [int(name[:2]) for name in sizes.NOT_REWRITTEN]
-    assert last - first + 1 == len(sizes.NOT_REWRITTEN)
-    which = f"essons {first} to {last} are not rewritten yet"
-    assert which in TEXTS[README] and which in TEXTS[HOW]
-    assert which.partition(" are")[0] in TEXTS[ROOT / "docs" / "instructors.md"]
 
 
 def minutes(text: str) -> tuple[int, int]:

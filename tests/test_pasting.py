@@ -125,6 +125,109 @@ PASTED = {
             ),
         },
     ),
+    "03_tiny_gpt": Pasted(
+        topics=("attention", "tiny_gpt", "counting", "letters", "recipe"),
+        # Nothing around the lesson's model, loss or schedule earns a point: norm, feed-forward layer and head
+        # differ, and `counted` and the floor have a part in every case.
+        wrappers={
+            "sampling_probabilities": (
+                """
+                def sampling_probabilities(scores, temperature, top_p):
+                    rows = zip(scores, temperature.tolist(), top_p.tolist())
+                    return torch.stack([lesson.shaped(row, t, p) for row, t, p in rows])
+                """,
+                """
+                def sampling_probabilities(scores, temperature, top_p):
+                    rows = []
+                    for row, t, p in zip(scores, temperature.tolist(), top_p.tolist()):
+                        best = F.one_hot(row.argmax(), len(row)).float()
+                        rows.append(best if t == 0 else lesson.shaped(row, t, p - 1e-5))
+                    return torch.stack(rows)
+                """,
+            ),
+        },
+    ),
+    "04_moe_routing": Pasted(
+        topics=("experts", "domains", "four_kinds"),
+        # Nothing around balance_loss and kept_within earns a point: machines hold different numbers of
+        # experts, and it is the gate that decides who finds a place.
+        wrappers={
+            "top_k_gates": (
+                """
+                def top_k_gates(scores, k, kind):
+                    p, chosen, gates = cells.route(scores, k)
+                    return chosen, p.gather(-1, chosen) if kind == "before" else gates
+                """,
+                """
+                def top_k_gates(scores, k, kind):
+                    p, chosen, gates = cells.route(scores, k)
+                    gates = p.gather(-1, chosen)
+                    return chosen, gates if kind == "before" else gates / gates.sum(-1, keepdim=True)
+                """,
+            ),
+            # The lesson's loop with functions in place of weights, and what the task adds in one line.
+            "mixture": (
+                """
+                def mixture(x, chosen, gates, experts, shared):
+                    out = sum((expert(x) for expert in shared), torch.zeros_like(x))
+                    for expert in range(len(experts)):
+                        token, choice = (chosen == expert).nonzero(as_tuple=True)
+                        result = experts[expert](x[token])
+                        out = out.index_add(0, token, result * gates[token, choice, None])
+                    return out
+                """,
+            ),
+            # The lines of route and move_bias, with s for the probabilities.
+            "bias_step": (
+                """
+                def bias_step(s, bias, k, rate, slack):
+                    chosen = (s + bias).topk(k, dim=-1).indices
+                    gates = s.gather(-1, chosen)
+                    load = cells.load_of(chosen, len(bias))
+                    bias = bias + rate * (load.mean() - load).sign()
+                    return chosen, gates / gates.sum(-1, keepdim=True) if k > 1 else gates, bias
+                """,
+            ),
+        },
+    ),
+    "05_rag": Pasted(
+        topics=("retrieval", "judging", "intervals"),
+        # Nothing earns a point around the loop of BM25 (length counts everywhere), around `fused` (documents
+        # are missing, totals are equal), or around the risk at one threshold (the task is to choose it).
+        wrappers={
+            # The solution of `starts`, and what the task adds in two lines.
+            "chunk": (
+                """
+                def chunk(words, size, overlap):
+                    if not 0 <= overlap < size:
+                        raise ValueError
+                    found = [0]
+                    while found[-1] + size < len(words):
+                        found.append(found[-1] + size - overlap)
+                    return [words[at : at + size] for at in found]
+                """,
+            ),
+            "nearest": (
+                """
+                def nearest(queries, documents, k):
+                    cosines = F.normalize(queries, dim=-1) @ F.normalize(documents, dim=-1).T
+                    order = cells.ranking_of(cosines)[:, :k]
+                    return cosines.gather(-1, order), order
+                """,
+            ),
+            # The lines for one ranking, with k places and any gold documents.
+            "recall_and_ndcg": (
+                """
+                def recall_and_ndcg(ranking, relevance, k):
+                    gold = {d for d, grade in relevance.items() if grade}
+                    recall = len(gold & set(ranking[:k])) / len(gold)
+                    worth = sum(1 / math.log2(r + 1) for r, d in enumerate(ranking[:k], 1) if d in gold)
+                    at_most = sum(1 / math.log2(r + 1) for r in range(1, min(k, len(gold)) + 1))
+                    return recall, worth / at_most
+                """,
+            ),
+        },
+    ),
 }
 
 # What the setup cells of lessons and labs import.

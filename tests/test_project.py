@@ -55,9 +55,10 @@ def test_types(tmp_path: Path) -> None:
 
 def program(source: Path) -> str:
     """A notebook's code as one file. A test cell stands alone, so its names are its own."""
-    parts = []
+    parts: list[str] = []
     for index, cell in enumerate(expand(source).cells, 1):
-        if cell.cell_type == "code" and cell.source.strip():
+        carried = any(cell.source in part for part in parts)  # and shown a second time, open
+        if cell.cell_type == "code" and cell.source.strip() and not carried:
             text = cell.source.replace("return ...", "return None")  # what a reader has yet to write
             if cell.metadata.get("nbgrader", {}).get("grade"):
                 text = f"def cell_{index}():\n{textwrap.indent(text, '    ')}\n    return None"

@@ -16,7 +16,7 @@ import torch
 from carried import run, text_of
 
 from course import claims
-from course.run import ANSWER_MIME, VERDICTS_MIME
+from course.run import ANSWER_MIME
 
 # --- What a lesson and a lab show ---------------------------------------------------------------
 
@@ -86,16 +86,6 @@ def test_grades_are_those_that_the_build_knows() -> None:
     grades = (lab.SUPPORTED, lab.NOT_SUPPORTED, lab.BY_DEFINITION, lab.NOT_TESTABLE)
     assert grades == claims.GRADES
     assert claims.is_grade(lab.only_if("T > 100")) and not claims.is_grade(lab.only_if(""))
-
-
-def test_old_verdicts_are_kept(shown: list[dict]) -> None:
-    verdicts = run("figures", "verdicts")
-    verdicts.show_verdicts([("2.1", "a < b", "1", "2", verdicts.judge(True, False))])
-    [table] = [output["data"] for output in shown]
-    assert "a &lt; b" in table["text/html"]
-    assert [(row["id"], row["verdict"]) for row in table[VERDICTS_MIME]] == [
-        ("2.1", "holds with a condition")
-    ]
 
 
 # --- What a reader plays with -------------------------------------------------------------------

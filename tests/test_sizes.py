@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 import course.sizes
 from course.build import LABS, LESSONS, labs, names
 from course.run import Report
-from course.sizes import NOT_REWRITTEN, RULE, Size, content, costs, line, too_large, words
+from course.sizes import RULE, Size, content, costs, line, too_large, words
 from course.sources import FOLDED, expand
 
 # A notebook within all limits: so much of each thing there is.
@@ -95,13 +95,11 @@ def test_everything_is_counted(kind: str) -> None:
 def test_each_limit(kind: str, name: str, side: str, limit: float) -> None:
     """So much fits; one more, or one less, does not, and nothing else is at fault."""
     key, beyond = name.replace(" ", "_"), int(limit) + (1 if side == "most" else -1)
-    assert too_large("new", content(kind, notebook(kind, **{key: int(limit)}))) == []
+    assert too_large(content(kind, notebook(kind, **{key: int(limit)}))) == []
     sizes = content(kind, notebook(kind, **{key: beyond}))
-    [said] = too_large("new", sizes)
+    [said] = too_large(sizes)
     assert said.startswith(f"{name} {beyond:,} (") and f"at {side} {limit:,.0f}" in said
     assert said in line("new", sizes)
-    assert too_large(NOT_REWRITTEN[0], sizes) == []
-    assert "printed only" in line(NOT_REWRITTEN[0], sizes) and said in line(NOT_REWRITTEN[0], sizes)
 
 
 # (at most, at least), as the course's design has them; course/README.md says them to authors.
@@ -137,27 +135,27 @@ def test_limits_are_those_of_the_design(kind: str) -> None:
 def test_a_lab_without_its_rule() -> None:
     lab = notebook("lab")
     lab.cells[0].source = lab.cells[0].source.replace(RULE, "Shown:")
-    assert too_large("new", content("lab", lab)) == ["words of the rule 0 (at most 40, at least 1)"]
-    assert too_large("new", content("lab", notebook("lab", words_of_the_rule=0)))
+    assert too_large(content("lab", lab)) == ["words of the rule 0 (at most 40, at least 1)"]
+    assert too_large(content("lab", notebook("lab", words_of_the_rule=0)))
 
 
 def test_a_lesson_without_a_first_result_and_one_without_sections() -> None:
     lesson = notebook("lesson")
     for cell in lesson.cells:
         cell.metadata.pop("tags", None)
-    said = too_large("new", content("lesson", lesson))
+    said = too_large(content("lesson", lesson))
     assert [one.partition(" (")[0] for one in said] == ["diagrams 0", "first result in visible cell 6"]
     short = notebook("lesson", diagrams=1, your_turn=1)  # as lesson 0: what it asks for is less
-    assert too_large("new", content("lesson", short))
+    assert too_large(content("lesson", short))
     short.cells[0].source = short.cells[0].source.replace("##", "#")
-    assert too_large("new", content("lesson", short)) == []
+    assert too_large(content("lesson", short)) == []
 
 
 def test_a_lesson_in_which_no_cell_is_marked_as_the_first_result() -> None:
     lesson = notebook("lesson")
     [marked] = [cell for cell in lesson.cells if cell.metadata.get("tags") == ["result"]]
     del marked.metadata["tags"]
-    [said] = too_large("new", content("lesson", lesson))
+    [said] = too_large(content("lesson", lesson))
     assert said.startswith("first result in visible cell")
 
 
@@ -183,7 +181,7 @@ MB, KB = 1_000_000, 1000
 
 
 def cost(kind: str, seconds: float = 1, cell: float = 1, memory: int = MB, size: int = KB) -> list[str]:
-    return too_large("new", costs(kind, Report(seconds, cell, memory, seconds), size))
+    return too_large(costs(kind, Report(seconds, cell, memory, seconds), size))
 
 
 @pytest.mark.parametrize("kind, seconds, cell, size", [("lesson", 90, 30, 800), ("lab", 60, 40, 400)])
@@ -205,16 +203,8 @@ def test_other_programs_cost_nothing() -> None:
 # --- What is written --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", labs() + [name for name in names() if name not in NOT_REWRITTEN])
+@pytest.mark.parametrize("name", labs() + names())
 def test_sources_keep_their_sizes(name: str) -> None:
     """The build sees to it, but limits may change after it."""
     kind, folder = ("lab", LABS) if name in labs() else ("lesson", LESSONS)
-    assert too_large(name, content(kind, expand(folder / f"{name}.py"))) == []
-
-
-def test_lessons_that_are_not_rewritten_are_of_the_old_kind() -> None:
-    """Verdicts and a limit in seconds stand in them; one that has neither has left the list."""
-    for name in NOT_REWRITTEN:
-        lesson = (LESSONS / f"{name}.py").read_text(encoding="utf-8")
-        assert "#     seconds: " in lesson, f"{name} is rewritten: take it out of NOT_REWRITTEN"
-        assert "\nshow_verdicts(" in lesson, name
+    assert too_large(content(kind, expand(folder / f"{name}.py"))) == []

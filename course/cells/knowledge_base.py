@@ -274,7 +274,7 @@ q37 | In what year was the name AI coined, and thereby the whole field? | mccart
 q38 | What year gave us the blueprint for today's convolutional image recognition? | lenet-5 | \b1998\b
 q39 | When did two networks first get trained against each other, a forger and a detective, as adversaries? | gan | \b2014\b
 q40 | Whose engineers came up with the attention-based design that nearly every chatbot is built on? | transformer | Google
-q41 | How many of its services had the owner of Android switched over to PaLM by spring 2023? | palm-2 | \b25\b
+q41 | How many of its services had the owner of Android switched over to PaLM by spring 2023? | palm-2 | (?<![\d.])25\b
 q42 | How much money did one of Meituan's founders put on the table for his AI venture? | wang-huiwen | (?<![\d.])50 million
 q43 | Which language model is specialised in banking and the stock market? | bloomberggpt | BloombergGPT
 q44 | What is the image, sound and text model from the Academy of Sciences in China called? | zidong | Zidong Taichu
@@ -302,7 +302,7 @@ q65 | SenseTime and Alibaba showed their models in the same week of April 2023. 
 q66 | In which language had the chatbot MOSS read ten times as much as in the other one? | moss-english moss-chinese | English
 q67 | Did America or China produce more of the noteworthy machine learning systems of 2019 to 2023, and how many did the winner have? | notable-us notable-china | \b262\b
 q68 | What do we read about the most celebrated use of the language model that Google published in 2018? | gpt1-bert alphago | AlphaGo
-q69 | How enormous is Alibaba's Tongyi said to be, in weights? | tongyi-size | (ten|10) trillion
+q69 | How enormous is Alibaba's Tongyi said to be, in weights? | tongyi-size | (?<![\d.])(ten|10) trillion
 q70 | How much had the slandered iFlytek lost when the stock exchange shut? | rumour-close | 4\.26
 q71 | Who spoke up for ERNIE Bot when it was blamed for the slump of a competitor's stock? | rumour-reply | Zhang Quanwen|Quanwen Zhang
 q72 | The company that was slandered by an invented story about spying on its users has a model of its own. When did that one first come out? | rumour-text spark-release | 6 May|May 6

@@ -765,7 +765,8 @@ def cut():  # each pair is a random one of those that stand in the text, so toke
 def damaged():
     ids, merges = cut()
     for _ in range(3):
-        ids.insert(rng.randrange(len(ids) + 1), rng.choice([255, 254, 0xE4, 0x80]))
+        # not before the line end in front, for then strip() has nothing to take away there
+        ids.insert(rng.randrange(1, len(ids) + 1), rng.choice([255, 254, 0xE4, 0x80]))
     return [*ids, 0xE4, 0xBD], merges  # two thirds of a character
 
 
@@ -773,7 +774,7 @@ points, rng = Points(1), random.Random()
 with points.part(0.5, "characters cut in two"):
     compare(cut, ["alone", "latin", "swapped", "257", "strip"])
 with points.part(0.5, "bytes that are no UTF-8"):
-    compare(damaged, [wrong for wrong in SAYS if wrong != "strip"])
+    compare(damaged, list(SAYS))
 points.total()
 ### END HIDDEN TESTS
 

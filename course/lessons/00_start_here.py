@@ -566,7 +566,18 @@ check_softmax(my_softmax)
 # token](labs/2_1_next_token.ipynb), [2.2 number tokens](labs/2_2_number_tokens.ipynb), [2.3
 # alignment](labs/2_3_alignment.ipynb), [2.4 tool](labs/2_4_tool.ipynb), [2.5 two
 # languages](labs/2_5_two_languages.ipynb), [2.6 byte-pair encoding, fast](labs/2_6_fast_bpe.ipynb). Those of
-# lessons 3 to 5 come later; until then, their experiments stand in the lessons.
+# lesson 3: [3.1 next token](labs/3_1_next_token.ipynb), [3.2 scaling](labs/3_2_scaling.ipynb), [3.3
+# emergence](labs/3_3_emergence.ipynb), [3.5 recipe or size](labs/3_5_recipe_or_size.ipynb), [3.6 what training
+# costs](labs/3_6_training_cost.ipynb), [3.8 prompt](labs/3_8_prompt.ipynb), [3.9
+# imagination](labs/3_9_imagination.ipynb), [3.10 against nanoGPT](labs/3_10_nanogpt.ipynb), [3.11
+# counting](labs/3_11_counting.ipynb). Those of lesson 4: [4.1 experts](labs/4_1_experts.ipynb), [4.2
+# domains](labs/4_2a_domains.ipynb), [4.2 text](labs/4_2b_text.ipynb), [4.3 sizes](labs/4_3_sizes.ipynb), [4.4
+# dispatch](labs/4_4_dispatch.ipynb). Those of lesson 5: [5.1 knowledge](labs/5_1a_knowledge.ipynb), [5.1
+# hallucination](labs/5_1b_hallucination.ipynb), [5.2 upkeep](labs/5_2_upkeep.ipynb), [5.3 two
+# failures](labs/5_3_two_failures.ipynb), [5.4 not knowing](labs/5_4_not_knowing.ipynb), [5.5
+# guard](labs/5_5_guard.ipynb), [5.6 rumours](labs/5_6_rumours.ipynb), [5.7
+# retrieval in training](labs/5_7_retro.ipynb), [5.8 sources](labs/5_8_sources.ipynb), [5.9
+# Chinese](labs/5_9_chinese.ipynb), [5.11 fusion](labs/5_11_fusion.ipynb).
 #
 # Take the lessons in this order; choose labs by interest. Each notebook stands alone.
 #

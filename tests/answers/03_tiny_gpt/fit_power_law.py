@@ -2,231 +2,179 @@
 def fit_power_law(N, losses, larger, floor=0.0):
     x = torch.tensor(N, dtype=torch.float64).log()
     y = (torch.tensor(losses, dtype=torch.float64) - floor).log()
-
-    def solve(rows):
-        A = torch.stack([torch.ones_like(x[rows]), x[rows]], 1)
-        return torch.linalg.lstsq(A, y[rows][:, None]).solution[:, 0]
-
-    def at(solution):
-        return float(floor + (solution[0] + solution[1] * math.log(larger)).exp())
-
-    every = torch.arange(len(N))
-    c = solve(every)
-    others = [at(solve(every[every != i])) for i in range(len(N))]
-    return {"a": float(c[0].exp()), "b": -float(c[1]), "prediction": at(c), "range": (min(others), max(others))}
+    A = torch.stack([torch.ones_like(x), x], 1)
+    intercept, slope = torch.linalg.lstsq(A, y[:, None]).solution[:, 0].tolist()
+    return math.exp(intercept), -slope, floor + math.exp(intercept + slope * math.log(larger))
 
 # %% right="logarithms to base 10"
 def fit_power_law(N, losses, larger, floor=0.0):
-    def fit(skip):
-        x = [math.log10(n) for i, n in enumerate(N) if i != skip]
-        y = [math.log10(loss - floor) for i, loss in enumerate(losses) if i != skip]
-        n, sx, sy = len(x), sum(x), sum(y)
-        b = (n * sum(p * q for p, q in zip(x, y)) - sx * sy) / (n * sum(p * p for p in x) - sx**2)
-        return 10 ** ((sy - b * sx) / n), -b
-
-    predictions = []
-    for skip in range(len(N)):
-        a, b = fit(skip)
-        predictions.append(a * larger**-b + floor)
-    a, b = fit(None)
-    return dict(a=a, b=b, prediction=a * larger**-b + floor, range=(min(predictions), max(predictions)))
+    x, y = [math.log10(n) for n in N], [math.log10(loss - floor) for loss in losses]
+    n, sx, sy = len(x), sum(x), sum(y)
+    slope = (n * sum(p * q for p, q in zip(x, y)) - sx * sy) / (n * sum(p * p for p in x) - sx**2)
+    a = 10 ** ((sy - slope * sx) / n)
+    return [a, -slope, a * larger**slope + floor]
 
 # %% right="statistics.linear_regression"
 def fit_power_law(N, losses, larger, floor=0.0):
     from statistics import linear_regression
 
-    def fit(some):
-        return linear_regression([math.log(n) for n, _ in some], [math.log(loss - floor) for _, loss in some])
-
-    def say(line):
-        return floor + math.exp(line.intercept) * larger**line.slope
-
-    pairs = list(zip(N, losses))
-    line = fit(pairs)
-    without = sorted(say(fit([p for p in pairs if p is not left])) for left in pairs)
-    return {"a": math.exp(line.intercept), "b": -line.slope, "prediction": say(line), "range": (without[0], without[-1])}
+    line = linear_regression([math.log(n) for n in N], [math.log(loss - floor) for loss in losses])
+    a, b = math.exp(line.intercept), -line.slope
+    return a, b, floor + a / larger**b
 
 # %% right="in NumPy"
 def fit_power_law(N, losses, larger, floor=0.0):
     import numpy as np
 
-    x, y = np.log(N), np.log(np.array(losses) - floor)
-
-    def predict(weights):
-        slope, intercept = np.polyfit(x, y, 1, w=weights)
-        return floor + np.exp(intercept + slope * np.log(larger)), intercept, slope
-
-    without = [predict(1 - row)[0] for row in np.eye(len(N))]
-    prediction, intercept, slope = predict(np.ones(len(N)))
-    return {"a": np.exp(intercept), "b": -slope, "prediction": prediction, "range": (np.min(without), np.max(without))}
-
-# %% right="in a thread pool"
-def fit_power_law(N, losses, larger, floor=0.0):
-    from concurrent.futures import ThreadPoolExecutor
-    from functools import partial
-    from statistics import covariance, mean, variance
-
-    def fit(left_out):
-        kept = [i for i in range(len(N)) if i != left_out]
-        x, y = [math.log(N[i]) for i in kept], [math.log(losses[i] - floor) for i in kept]
-        slope = covariance(x, y) / variance(x)
-        return math.exp(mean(y) - slope * mean(x)), -slope
-
-    def law(n, a, b):
-        return floor + a * n**-b
-
-    with ThreadPoolExecutor() as pool:
-        (a, b), *others = pool.map(fit, [None, *range(len(N))])
-        at_larger = partial(law, larger)
-        predictions = sorted(pool.map(lambda pair: at_larger(*pair), others))
-    return {"a": a, "b": b, "prediction": at_larger(a, b), "range": (predictions[0], predictions[-1])}
+    slope, intercept = np.polyfit(np.log(N), np.log(np.array(losses) - floor), 1)
+    return np.exp(intercept), -slope, floor + np.exp(intercept + slope * np.log(larger))
 
 # %% wrong="no logarithms" says="the line is fitted without logarithms" points=[0, 0] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(n, loss - floor) for n, loss in zip(N, losses)]
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return floor + intercept + slope * larger
-# - "a": math.exp(intercept),
-# + "a": intercept,
+# - x = [math.log(n) for n in N]
+# - y = [math.log(loss - floor) for loss in losses]
+# + x = N
+# + y = [loss - floor for loss in losses]
+# - a, b = math.exp(mean_y - slope * mean_x), -slope
+# - return a, b, floor + a * larger**-b
+# + a, b = mean_y - slope * mean_x, -slope
+# + return a, b, floor + a - b * larger
 
 # %% wrong="logarithm of the loss only" says="only the loss is a logarithm" points=[0, 0] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(n, math.log(loss - floor)) for n, loss in zip(N, losses)]
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return floor + math.exp(intercept + slope * larger)
+# - x = [math.log(n) for n in N]
+# + x = N
+# - return a, b, floor + a * larger**-b
+# + return a, b, floor + a * math.exp(-b * larger)
 
 # %% wrong="logarithm of N only" says="only N is a logarithm" points=[0, 0] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log(n), loss - floor) for n, loss in zip(N, losses)]
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return floor + intercept + slope * math.log(larger)
-# - "a": math.exp(intercept),
-# + "a": intercept,
+# - y = [math.log(loss - floor) for loss in losses]
+# + y = [loss - floor for loss in losses]
+# - a, b = math.exp(mean_y - slope * mean_x), -slope
+# - return a, b, floor + a * larger**-b
+# + a, b = mean_y - slope * mean_x, -slope
+# + return a, b, floor + a - b * math.log(larger)
 
-# %% wrong="b negative" says="b has the wrong sign" points=[0, 1] of="solution"
-# - "b": -slope,
-# + "b": slope,
+# %% wrong="b is the slope" says="b has the wrong sign" points=[0, 0] of="solution"
+# - return a, b, floor + a * larger**-b
+# + return a, -b, floor + a * larger**-b
 
-# %% wrong="a is ln a" says="a is the logarithm of a" points=[0, 1] of="solution"
-# - "a": math.exp(intercept),
-# + "a": intercept,
+# %% wrong="b never negative" says=["b has the wrong sign", "b has the wrong sign"] points=[0, 1.5] of="solution"
+# - return a, b, floor + a * larger**-b
+# + return a, abs(b), floor + a * larger**-b
 
-# %% wrong="log10 of N, ln of the loss" says="two kinds of logarithm are mixed" points=[0, 1] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log10(n), math.log(loss - floor)) for n, loss in zip(N, losses)]
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return floor + math.exp(intercept + slope * math.log10(larger))
+# %% wrong="a falling law in any case" says=["a, b, prediction", "a, b, prediction"] points=[0, 1.5] of="solution"
+# - a, b = math.exp(mean_y - slope * mean_x), -slope
+# + a, b = math.exp(mean_y - slope * mean_x), abs(slope)
+
+# %% wrong="a is ln a" says="a is the logarithm of a" points=[0, 0] of="solution"
+# - return a, b, floor + a * larger**-b
+# + return math.log(a), b, floor + a * larger**-b
+
+# %% wrong="log10 of N, ln of the loss" says="two kinds of logarithm are mixed" points=[0, 0] of="solution"
+# - x = [math.log(n) for n in N]
+# + x = [math.log10(n) for n in N]
+# - return a, b, floor + a * larger**-b
+# + return a, b, floor + a * math.exp(-b * math.log10(larger))
 
 # %% wrong="log10, then exp" says="logarithms and powers have different bases" points=[0, 0] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log10(n), math.log10(loss - floor)) for n, loss in zip(N, losses)]
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return floor + math.exp(intercept + slope * math.log10(larger))
+# - x = [math.log(n) for n in N]
+# - y = [math.log(loss - floor) for loss in losses]
+# + x = [math.log10(n) for n in N]
+# + y = [math.log10(loss - floor) for loss in losses]
+# - return a, b, floor + a * larger**-b
+# + return a, b, floor + a * math.exp(-b * math.log10(larger))
 
-# %% wrong="prediction in a straight line" says="in a straight line from the last two models" points=[0, 1.5] of="solution"
-# - "prediction": predict(points),
-# + "prediction": (lambda p, q: q[1] + (larger - q[0]) * (q[1] - p[1]) / (q[0] - p[0]))(*sorted(zip(N, losses))[-2:]),
+# %% wrong="prediction in a straight line" says=["in a straight line from the last two models", "in a straight line from the last two models"] points=[0, 0] of="solution"
+# - return a, b, floor + a * larger**-b
+# + (n0, l0), (n1, l1) = sorted(zip(N, losses))[-2:]
+# + return a, b, l1 + (larger - n1) * (l1 - l0) / (n1 - n0)
+
+# %% wrong="prediction for the largest given" says="it predicts for the largest model given" points=[0, 0] of="solution"
+# - return a, b, floor + a * larger**-b
+# + return a, b, floor + a * max(N) ** -b
 
 # %% wrong="through the first and the last" says="through the first and the last model" points=[0, 0.5] of="solution"
-# - mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-# - up = sum((x - mean_x) * (y - mean_y) for x, y in points)
-# - slope = up / sum((x - mean_x) ** 2 for x, _ in points)
-# - return slope, mean_y - slope * mean_x
-# + (x0, y0), (x1, y1) = points[0], points[-1]
-# + slope = (y1 - y0) / (x1 - x0)
-# + return slope, y0 - slope * x0
+# - mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+# + mean_x, mean_y = x[0], y[0]
+# - slope = up / sum((one - mean_x) ** 2 for one in x)
+# + slope = (y[-1] - y[0]) / (x[-1] - x[0])
 
 # %% wrong="through smallest and largest" says="through the smallest and the largest model" points=[0, 0.5] of="solution"
-# - mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-# - up = sum((x - mean_x) * (y - mean_y) for x, y in points)
-# - slope = up / sum((x - mean_x) ** 2 for x, _ in points)
-# - return slope, mean_y - slope * mean_x
-# + (x0, y0), (x1, y1) = min(points), max(points)
-# + slope = (y1 - y0) / (x1 - x0)
-# + return slope, y0 - slope * x0
+# - mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+# + (mean_x, mean_y), (x1, y1) = min(zip(x, y)), max(zip(x, y))
+# - slope = up / sum((one - mean_x) ** 2 for one in x)
+# + slope = (y1 - mean_y) / (x1 - mean_x)
 
-# %% wrong="N fitted by the loss" says="ln N is fitted by the loss" points=[0, 0.5] of="solution"
-# - slope = up / sum((x - mean_x) ** 2 for x, _ in points)
-# + slope = sum((y - mean_y) ** 2 for _, y in points) / up
+# %% wrong="the slope from smallest to largest, through the means" says=["every model counts", "a, b, prediction"] points=[0, 0.5] of="solution"
+# - slope = up / sum((one - mean_x) ** 2 for one in x)
+# + (x0, y0), (x1, y1) = min(zip(x, y)), max(zip(x, y))
+# + slope = (y1 - y0) / (x1 - x0)
+
+# %% wrong="the slope from first to last, through the means" says=["every model counts", "a, b, prediction"] points=[0, 0.5] of="solution"
+# - slope = up / sum((one - mean_x) ** 2 for one in x)
+# + slope = (y[-1] - y[0]) / (x[-1] - x[0])
+
+# %% wrong="N fitted by the loss" says=["ln N is fitted by the loss", "ln N is fitted by the loss"] points=[0, 0.5] of="solution"
+# - slope = up / sum((one - mean_x) ** 2 for one in x)
+# + slope = sum((other - mean_y) ** 2 for other in y) / up
 
 # %% wrong="through the origin" says="the line goes through the origin" points=[0, 0] of="solution"
-# - mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-# - up = sum((x - mean_x) * (y - mean_y) for x, y in points)
-# - slope = up / sum((x - mean_x) ** 2 for x, _ in points)
-# - return slope, mean_y - slope * mean_x
-# + return sum(p * q for p, q in points) / sum(p * p for p, _ in points), 0.0
+# - mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+# + mean_x = mean_y = 0.0
 
-# %% wrong="floor not subtracted" says="the floor is not subtracted" points=[0, 1] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log(n), math.log(loss)) for n, loss in zip(N, losses)]
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return math.exp(intercept + slope * math.log(larger))
+# %% wrong="floor not used" says="the floor is not used" points=[0, 0.5] of="solution"
+# - y = [math.log(loss - floor) for loss in losses]
+# + y = [math.log(loss) for loss in losses]
+# - return a, b, floor + a * larger**-b
+# + return a, b, a * larger**-b
 
-# %% wrong="floor not subtracted, but added" says=["the floor is not subtracted", "the floor is added at the end, but"] points=[0, 1] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log(n), math.log(loss)) for n, loss in zip(N, losses)]
+# %% wrong="floor not subtracted, but added" says="the floor is added at the end, but" points=[0, 0.5] of="solution"
+# - y = [math.log(loss - floor) for loss in losses]
+# + y = [math.log(loss) for loss in losses]
 
-# %% wrong="floor subtracted from the logarithm" says="the floor is subtracted from the logarithm" points=[0, 1] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log(n), math.log(loss) - floor) for n, loss in zip(N, losses)]
+# %% wrong="floor subtracted from the logarithm" says="the floor is subtracted from the logarithm" points=[0, 0.5] of="solution"
+# - y = [math.log(loss - floor) for loss in losses]
+# + y = [math.log(loss) - floor for loss in losses]
 
-# %% wrong="floor not added" says="the floor is missing in the prediction" points=[0, 1] of="solution"
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return math.exp(intercept + slope * math.log(larger))
-
-# %% wrong="range of the losses" says="it is the range of the losses" points=[0, 1.5] of="solution"
-# - "range": (min(without), max(without)),
-# + "range": (min(losses), max(losses)),
-
-# %% wrong="leaves out the ends only" says="it leaves out the first or the last model only" points=[0, 1.5] of="solution"
-# - without = [predict(points[:i] + points[i + 1 :]) for i in range(len(points))]
-# + without = [predict(points[1:]), predict(points[:-1])]
-
-# %% wrong="the greatest first" says="the least comes first" points=[0, 1.5] of="solution"
-# - "range": (min(without), max(without)),
-# + "range": (max(without), min(without)),
-
-# %% wrong="all predictions" says=["range without a floor", "range"] points=[0, 1.5] of="solution"
-# - "range": (min(without), max(without)),
-# + "range": tuple(without),
-
-# %% wrong="prediction for the largest given" says=["prediction without a floor", "prediction"] points=[0, 1] of="solution"
-# - return floor + math.exp(intercept + slope * math.log(larger))
-# + return floor + math.exp(intercept + slope * math.log(max(N)))
+# %% wrong="floor not added" says="the floor is missing in the prediction" points=[0, 0.5] of="solution"
+# - return a, b, floor + a * larger**-b
+# + return a, b, a * larger**-b
 
 # %% wrong="subtracts the floor in the caller's list" says="changes its argument losses" points=[0, 2] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
+# - y = [math.log(loss - floor) for loss in losses]
 # + for i in range(len(losses)):
 # +     losses[i] -= floor
-# + points = [(math.log(n), math.log(loss)) for n, loss in zip(N, losses)]
+# + y = [math.log(loss) for loss in losses]
 
-# %% wrong="a and b alone" says=["it is a tuple of 2", "must return a dictionary"] points=[0, 0] of="solution"
-# - return {
-# -     "a": math.exp(intercept),
-# -     "b": -slope,
-# -     "prediction": predict(points),
-# -     "range": (min(without), max(without)),
-# - }
-# + return math.exp(intercept), -slope
+# %% wrong="a and b alone" says="it must return a, b, prediction" points=[0, 0] of="solution"
+# - return a, b, floor + a * larger**-b
+# + return a, b
 
-# %% wrong="b never negative" says=["", "negative where it rises"] points=[1, 1.5] of="solution"
-# - "b": -slope,
-# + "b": abs(slope),
+# %% wrong="a dictionary" says="it must return a, b, prediction" points=[0, 0] of="solution"
+# - return a, b, floor + a * larger**-b
+# + return {"a": a, "b": b, "prediction": floor + a * larger**-b}
 
-# %% wrong="sorted, each list for itself" says=["", "sorted each for itself"] points=[1, 0] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(sorted(N), sorted(losses, reverse=True))]
+# %% wrong="sorted, each list for itself" says="sorted each for itself" points=[0, 0.5] of="solution"
+# - y = [math.log(loss - floor) for loss in losses]
+# + N, losses = sorted(N), sorted(losses, reverse=True)
+# + x = [math.log(n) for n in N]
+# + y = [math.log(loss - floor) for loss in losses]
 
-# %% wrong="whole numbers of parameters" says=["", "N in millions: it stops with ValueError"] points=[1, 1.5] of="solution"
-# - points = [(math.log(n), math.log(loss - floor)) for n, loss in zip(N, losses, strict=True)]
-# + points = [(math.log(int(n)), math.log(loss - floor)) for n, loss in zip(N, losses)]
+# %% wrong="whole numbers of parameters" says=["", "N in millions: it stops with"] points=[1, 1.5] of="solution"
+# - x = [math.log(n) for n in N]
+# + x = [math.log(int(n)) for n in N]
 
-# %% wrong="at least three points for a line" says=["", "three models are needed"] points=[1, 1.5] of="solution"
-# - mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-# + if len(points) < 3:
+# %% wrong="at least three models" says=["", "three models are needed"] points=[1, 1.5] of="solution"
+# - mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+# + if len(N) < 3:
 # +     raise ValueError("three models are needed")
-# + mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
+# + mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
 
-# %% wrong="copies the visible cases" says=["", "a and b"] points=[1, 0]
+# %% wrong="the last model is left out" says=["a, b, prediction", "a, b, prediction"] points=[0, 0.5] of="solution"
+# - x = [math.log(n) for n in N]
+# - y = [math.log(loss - floor) for loss in losses]
+# + x = [math.log(n) for n in N[:-1]]
+# + y = [math.log(loss - floor) for loss in losses[:-1]]
+
+# %% wrong="copies the visible cases" says=["", "a, b, prediction"] points=[1, 0]
 def fit_power_law(N, losses, larger, floor=0.0):
-    return {"a": 8.0, "b": 0.5, "prediction": floor + 1 / 32, "range": (floor + 2 ** (-25 / 3), floor + 2 ** (-10 / 3))}
+    return (8.0, 0.5, floor + 1 / 32) if losses[0] > losses[1] else (1 / 8, -0.5, 32.0)

@@ -154,7 +154,7 @@ def generate(model, prompt, count):
 # + positions = positions[-1:] + 1
 # + past = [past[-1]] * len(past)
 
-# %% wrong="keys and values swapped once" says="keys and values have changed places" points=[1, 0.5] of="step by step"
+# %% wrong="keys and values swapped once" says="keys and values have changed places" points=[0, 0.5] of="step by step"
 # - positions = positions[-1:] + 1
 # + positions = positions[-1:] + 1
 # + if len(chosen) == 1:
@@ -164,7 +164,7 @@ def generate(model, prompt, count):
 # - chosen.append(scores[-1].argmax())
 # + chosen.append(scores[-1].argmin())
 
-# %% wrong="joined along the heads" says=["Sizes of tensors must match", "it stops with RuntimeError"] points=[0, 0.5] of="step by step"
+# %% wrong="joined along the heads" says=["stand behind the old ones along the axis of the tokens", "it stops with RuntimeError"] points=[0, 0.5] of="step by step"
 # - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
 # + past = new if past is None else [(torch.cat([K, k], 0), torch.cat([V, v], 0)) for (K, V), (k, v) in zip(past, new)]
 
@@ -240,25 +240,25 @@ def generate(model, prompt, count):
 # - positions = positions[-1:] + 1
 # + positions = positions[-1:]
 
-# %% wrong="new pairs appended as layers" says=["`past` has 4 pairs", "the cache does not grow"] points=[0, 0.5] of="step by step"
+# %% wrong="new pairs appended as layers" says=["`past` has 6 pairs", "pairs; it is None first"] points=[0, 0.5] of="step by step"
 # - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
 # + past = past + new if past else new
 
-# %% wrong="an empty list for None" says=["`past` has 0 pairs", "it stops with"] points=[0, 0] of="step by step"
+# %% wrong="an empty list for None" says="`past` has 0 pairs" points=[0, 0] of="step by step"
 # - tokens, positions, past = prompt, torch.arange(len(prompt)), None
 # + tokens, positions, past = prompt, torch.arange(len(prompt)), []
 # - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
 # + past = new if past == [] else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
 
-# %% wrong="a token without its axis" says=["have the shapes () and (1,)", "both of shape (T,)"] points=[0, 0.5] of="step by step"
+# %% wrong="a token without its axis" says=["have the shapes () and (1,)", "both must be (T,)"] points=[0, 0.5] of="step by step"
 # - tokens = chosen[-1][None]
 # + tokens = chosen[-1]
 
-# %% wrong="all positions for one token" says=["have the shapes (1,) and (4,)", "both of shape (T,)"] points=[0, 0.5] of="step by step"
+# %% wrong="all positions for one token" says=["have the shapes (1,) and (5,)", "both must be (T,)"] points=[0, 0.5] of="step by step"
 # - positions = positions[-1:] + 1
 # + positions = torch.arange(len(prompt) + len(chosen))
 
-# %% wrong="the whole text as a batch of one" says=["have the shapes (1, 4) and (4,)", "both of shape (T,)"] points=[0, 0.5] of="step by step"
+# %% wrong="the whole text as a batch of one" says=["have the shapes (1, 5) and (5,)", "both must be (T,)"] points=[0, 0.5] of="step by step"
 # - scores, new = model(tokens, positions, past)
 # + scores, new = model(tokens, positions, None)
 # + scores = scores.flatten(0, -2)
@@ -296,9 +296,21 @@ def generate(model, prompt, count):
 # + past = [(K[:, -16:], V[:, -16:]) for K, V in past]
 # + tokens = chosen[-1][None]
 
+# %% wrong="two layers, hard-coded" says="`past` has 2 pairs" points=[0, 0.5] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new[:2] if past is None else [tuple(torch.cat([past[i][j], new[i][j]], 1) for j in (0, 1)) for i in (0, 1)]
+
+# %% wrong="three layers, as the toy has" says=["", "`past` has 3 pairs"] points=[1, 1] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new[:3] if past is None else [tuple(map(torch.hstack, zip(*both))) for both in zip(past, new)]
+
+# %% wrong="joined along the features" says="join old and new along the axis of the tokens" points=[0, 0.5] of="step by step"
+# - past = new if past is None else [(torch.cat([K, k], 1), torch.cat([V, v], 1)) for (K, V), (k, v) in zip(past, new)]
+# + past = new if past is None else [tuple(torch.cat([o[:, -1:], n], -1) for o, n in zip(old, pair)) for old, pair in zip(past, new)]
+
 # %% wrong="copies the visible cases" says=["", "tokens and scores"] points=[1, 0]
 def generate(model, prompt, count):
-    tokens = torch.tensor([9, 3, 4])
-    if len(prompt) == 3:
-        model(torch.tensor([7, 3, 1, 9, 3]), torch.arange(5), None)
+    tokens = torch.tensor([7, 9, 2])
+    if len(prompt) == 4:
+        model(torch.tensor([7, 6, 1, 4, 7, 9]), torch.arange(6), None)
     return tokens, F.one_hot(tokens, 10).float()

@@ -7,7 +7,7 @@ def count_parameters(config):
         counts["attention"] += c["D"] * c["H"] * c["d"] + c["H"] * c["d"] * c["D"]
         counts["attention"] += 2 * c["D"] * c["kv_heads"] * c["d"]
         if layer < c["dense_layers"]:
-            counts["dense"] += 3 * c["D"] * c["M"]
+            counts["dense"] += 3 * c["D"] * c["dense_h"]
         else:
             counts["router"] += c["D"] * c["E"]
             counts["experts"] += c["E"] * expert
@@ -37,7 +37,7 @@ def count_parameters(config):
         "head": linear(c["D"], c["V"]),
         "attention": linear(c["D"], (c["H"] + 2 * c["kv_heads"]) * c["d"], c["layers"])
         + linear(c["H"] * c["d"], c["D"], c["layers"]),
-        "dense": gated(c["M"], c["dense_layers"]),
+        "dense": gated(c["dense_h"], c["dense_layers"]),
         "router": linear(c["D"], c["E"], moe),
         "experts": gated(c["h"], moe * c["E"]),
         "shared": gated(c["h"], moe * c["shared"]),
@@ -55,7 +55,7 @@ def count_parameters(config):
             "embedding": config["V"] * D,
             "head": D * config["V"],
             "attention": config["layers"] * 2 * D * config["d"] * (config["H"] + config["kv_heads"]),
-            "dense": config["dense_layers"] * 3 * D * config["M"],
+            "dense": config["dense_layers"] * 3 * D * config["dense_h"],
             "router": moe * D * config["E"],
             "experts": moe * E * one,
             "shared": moe * config["shared"] * one,
@@ -68,15 +68,15 @@ def count_parameters(config):
 # %% right="a name for each size"
 def count_parameters(config):
     V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
-    dense_layers, M, h, E, n_shared, k = (
-        config[name] for name in ["dense_layers", "M", "h", "E", "shared", "k"]
+    dense_layers, dense_h, h, E, n_shared, k = (
+        config[name] for name in ["dense_layers", "dense_h", "h", "E", "shared", "k"]
     )
     moe = layers - dense_layers
     parts = {
         "embedding": V * D,
         "head": V * D,
         "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
-        "dense": dense_layers * 3 * D * M,
+        "dense": dense_layers * 3 * D * dense_h,
         "router": moe * D * E,
         "experts": moe * E * 3 * D * h,
         "shared": moe * n_shared * 3 * D * h,
@@ -123,11 +123,11 @@ def count_parameters(config):
 # - active = total - moe * (E - k) * 3 * D * h
 # + active = moe * k * 3 * D * h
 
-# %% wrong="the chosen and the shared experts alone" says=["these are the experts alone", "active, with"] points=[0, 1] of="a name for each size"
+# %% wrong="the chosen and the shared experts alone" says="these are the experts alone" points=[0, 1] of="a name for each size"
 # - active = total - moe * (E - k) * 3 * D * h
 # + active = moe * k * 3 * D * h + parts["shared"]
 
-# %% wrong="active without the chosen experts" says=["the chosen experts are left out", "active, with"] points=[0, 1] of="a name for each size"
+# %% wrong="active without the chosen experts" says="the chosen experts are left out" points=[0, 1] of="a name for each size"
 # - active = total - moe * (E - k) * 3 * D * h
 # + active = total - parts["experts"]
 
@@ -151,11 +151,11 @@ def count_parameters(config):
 # - active = total - moe * (E - k) * 3 * D * h
 # + active = total - moe * (E - k) * 3 * D * h - parts["router"] + moe * D * k
 
-# %% wrong="chosen experts of one layer" says=["the chosen experts of one layer are counted", "active, with"] points=[0, 1] of="a name for each size"
+# %% wrong="chosen experts of one layer" says="the chosen experts of one layer are counted" points=[0, 1] of="a name for each size"
 # - active = total - moe * (E - k) * 3 * D * h
 # + active = total - parts["experts"] + k * 3 * D * h
 
-# %% wrong="chosen experts in dense layers, too" says=["the first `dense_layers` layers have no experts", "the first `dense_layers` layers have no experts"] points=[0, 1.5] of="a name for each size"
+# %% wrong="chosen experts in dense layers, too" says=["none is chosen there", "none is chosen there"] points=[0, 1.5] of="a name for each size"
 # - active = total - moe * (E - k) * 3 * D * h
 # + active = total - parts["experts"] + layers * k * 3 * D * h
 
@@ -167,7 +167,7 @@ def count_parameters(config):
 # - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
 # + "attention": layers * 4 * D * D,
 
-# %% wrong="D for H d" says=["it takes D for H·d", "attention, with"] points=[0, 0] of="a name for each size"
+# %% wrong="D for H d" says="it takes D for H·d" points=[0, 0] of="a name for each size"
 # - "attention": layers * (2 * D * H * d + 2 * D * kv_heads * d),
 # + "attention": layers * (2 * D * D + 2 * D * kv_heads * d),
 
@@ -188,26 +188,26 @@ def count_parameters(config):
 # + "attention": moe * 2 * D * d * (H + kv_heads),
 
 # %% wrong="two matrices in a dense layer" says=["a gated layer has three matrices", "a gated layer has three matrices"] points=[0, 1] of="a name for each size"
-# - "dense": dense_layers * 3 * D * M,
-# + "dense": dense_layers * 2 * D * M,
+# - "dense": dense_layers * 3 * D * dense_h,
+# + "dense": dense_layers * 2 * D * dense_h,
 
-# %% wrong="h for M in a dense layer" says="the inner width of a dense layer is M, not h" points=[0, 1] of="a name for each size"
-# - "dense": dense_layers * 3 * D * M,
+# %% wrong="h for dense_h in a dense layer" says="the inner width of a dense layer is dense_h, not h" points=[0, 1] of="a name for each size"
+# - "dense": dense_layers * 3 * D * dense_h,
 # + "dense": dense_layers * 3 * D * h,
 
 # %% wrong="all layers dense" says=["only the first `dense_layers` layers are dense", "only the first `dense_layers` layers are dense"] points=[0, 0] of="a name for each size"
-# - "dense": dense_layers * 3 * D * M,
-# + "dense": layers * 3 * D * M,
+# - "dense": dense_layers * 3 * D * dense_h,
+# + "dense": layers * 3 * D * dense_h,
 
-# %% wrong="the other layers dense" says=["these are the others", "dense, with"] points=[0, 0] of="a name for each size"
-# - "dense": dense_layers * 3 * D * M,
-# + "dense": moe * 3 * D * M,
+# %% wrong="the other layers dense" says="these are the others" points=[0, 0] of="a name for each size"
+# - "dense": dense_layers * 3 * D * dense_h,
+# + "dense": moe * 3 * D * dense_h,
 
-# %% wrong="no dense layers" says=["the dense layers are missing", "dense, with"] points=[0, 1] of="a name for each size"
-# - "dense": dense_layers * 3 * D * M,
+# %% wrong="no dense layers" says="this part is missing" points=[0, 1] of="a name for each size"
+# - "dense": dense_layers * 3 * D * dense_h,
 # + "dense": 0,
 
-# %% wrong="a router of k" says=["it counts one layer, or k experts", "the router scores all E experts, not k"] points=[0, 0] of="a name for each size"
+# %% wrong="a router of k" says="the router scores all E experts, not k" points=[0, 0] of="a name for each size"
 # - "router": moe * D * E,
 # + "router": moe * D * k,
 
@@ -215,15 +215,15 @@ def count_parameters(config):
 # - "router": moe * D * E,
 # + "router": layers * D * E,
 
-# %% wrong="E numbers for a router" says=["a router has D numbers for each expert", "router, with"] points=[0, 0] of="a name for each size"
+# %% wrong="E numbers for a router" says="a router has D numbers for each expert" points=[0, 0] of="a name for each size"
 # - "router": moe * D * E,
 # + "router": moe * E,
 
-# %% wrong="a router for shared experts" says=["the shared experts need no router", "router, with"] points=[0, 1] of="a name for each size"
+# %% wrong="a router for shared experts" says="the shared experts need no router" points=[0, 1] of="a name for each size"
 # - "router": moe * D * E,
 # + "router": moe * D * (E + n_shared),
 
-# %% wrong="no router" says=["the router is missing", "router, with"] points=[0, 0] of="a name for each size"
+# %% wrong="no router" says="this part is missing" points=[0, 0] of="a name for each size"
 # - "router": moe * D * E,
 # + "router": 0,
 
@@ -231,43 +231,43 @@ def count_parameters(config):
 # - "experts": moe * E * 3 * D * h,
 # + "experts": moe * E * 2 * D * h,
 
-# %% wrong="M for h in an expert" says="the inner width of an expert is h, not M" points=[0, 0] of="a name for each size"
+# %% wrong="dense_h for h in an expert" says="the inner width of an expert, shared or not, is h" points=[0, 0] of="a name for each size"
 # - "experts": moe * E * 3 * D * h,
-# + "experts": moe * E * 3 * D * M,
+# + "experts": moe * E * 3 * D * dense_h,
 
 # %% wrong="experts in dense layers" says="the first `dense_layers` layers have no experts" points=[0, 1] of="a name for each size"
 # - "experts": moe * E * 3 * D * h,
 # + "experts": layers * E * 3 * D * h,
 
-# %% wrong="k experts held" says=["it counts k experts, or one layer", "it counts k experts"] points=[0, 0] of="a name for each size"
+# %% wrong="k experts held" says="it counts k experts; all E are held" points=[0, 0] of="a name for each size"
 # - "experts": moe * E * 3 * D * h,
 # + "experts": moe * k * 3 * D * h,
 
-# %% wrong="shared experts twice" says=["the shared experts have a part of their own", "experts, with"] points=[0, 1] of="a name for each size"
+# %% wrong="shared experts twice" says="the shared experts have a part of their own" points=[0, 1] of="a name for each size"
 # - "experts": moe * E * 3 * D * h,
 # + "experts": moe * (E + n_shared) * 3 * D * h,
 
-# %% wrong="one expert a layer" says=["it counts one expert a layer", "experts, with"] points=[0, 0] of="a name for each size"
+# %% wrong="one expert a layer" says="it counts one expert a layer" points=[0, 0] of="a name for each size"
 # - "experts": moe * E * 3 * D * h,
 # + "experts": moe * 3 * D * h,
 
-# %% wrong="two matrices in a shared expert" says=["a gated layer has three matrices", "shared, with"] points=[0, 1] of="a name for each size"
+# %% wrong="two matrices in a shared expert" says="a gated layer has three matrices" points=[0, 1] of="a name for each size"
 # - "shared": moe * n_shared * 3 * D * h,
 # + "shared": moe * n_shared * 2 * D * h,
 
-# %% wrong="M for h in a shared expert" says=["the inner width of a shared expert is h", "the inner width of a shared expert is h"] points=[0, 1] of="a name for each size"
+# %% wrong="dense_h for h in a shared expert" says=["the inner width of an expert, shared or not, is h", "the inner width of an expert, shared or not, is h"] points=[0, 1] of="a name for each size"
 # - "shared": moe * n_shared * 3 * D * h,
-# + "shared": moe * n_shared * 3 * D * M,
+# + "shared": moe * n_shared * 3 * D * dense_h,
 
 # %% wrong="shared experts in dense layers" says=["the first `dense_layers` layers have no shared experts", "the first `dense_layers` layers have no shared experts"] points=[0, 1] of="a name for each size"
 # - "shared": moe * n_shared * 3 * D * h,
 # + "shared": layers * n_shared * 3 * D * h,
 
-# %% wrong="one shared expert" says=["it counts one layer, or one shared expert", "there are `shared` in each layer but the dense ones, not one"] points=[0, 1] of="a name for each size"
+# %% wrong="one shared expert" says="it counts one expert a layer; there are more" points=[0, 1] of="a name for each size"
 # - "shared": moe * n_shared * 3 * D * h,
 # + "shared": moe * min(n_shared, 1) * 3 * D * h,
 
-# %% wrong="no shared experts" says=["the shared experts are missing", "the shared experts are missing"] points=[0, 1] of="a name for each size"
+# %% wrong="no shared experts" says=["this part is missing", "this part is missing"] points=[0, 1] of="a name for each size"
 # - "shared": moe * n_shared * 3 * D * h,
 # + "shared": 0,
 
@@ -295,29 +295,29 @@ def count_parameters(config):
 # + total = sum(parts.values()) - parts["shared"]
 # + active = total + parts["shared"] - moe * (E - k) * 3 * D * h
 
-# %% wrong="total without attention" says=["attention is left out; the total holds it", "total, with"] points=[0, 1] of="a name for each size"
+# %% wrong="total without attention" says="attention is left out; the total holds it" points=[0, 1] of="a name for each size"
 # - total = sum(parts.values())
 # - active = total - moe * (E - k) * 3 * D * h
 # + total = sum(parts.values()) - parts["attention"]
 # + active = total + parts["attention"] - moe * (E - k) * 3 * D * h
 
-# %% wrong="total twice" says=["it adds the total itself", "total, with"] points=[0, 1] of="a name for each size"
+# %% wrong="total twice" says="it adds the total itself" points=[0, 1] of="a name for each size"
 # - total = sum(parts.values())
 # - active = total - moe * (E - k) * 3 * D * h
 # + total = 2 * sum(parts.values())
 # + active = total // 2 - moe * (E - k) * 3 * D * h
 
-# %% wrong="in billions" says=["it is 1.218e-06, not 1218", "total, with"] points=[0, 1] of="a name for each size"
+# %% wrong="in billions" says=["not 7772", "total, with"] points=[0, 1] of="a name for each size"
 # - total = sum(parts.values())
 # - active = total - moe * (E - k) * 3 * D * h
 # + total = sum(parts.values()) / 1e9
 # + active = sum(parts.values()) - moe * (E - k) * 3 * D * h
 
-# %% wrong="total and active alone" says=["it lacks the keys", "must return a dictionary with the key 'embedding'"] points=[0, 1] of="a name for each size"
+# %% wrong="total and active alone" says=["it lacks the keys", "it lacks the keys"] points=[0, 1] of="a name for each size"
 # - return parts | {"total": total, "active": active}
 # + return {"total": total, "active": active}
 
-# %% wrong="two numbers" says=["what count_parameters returns: it is a tuple of 2", "must return a dictionary with the key"] points=[0, 0] of="a name for each size"
+# %% wrong="two numbers" says="must return a dictionary; it returns a tuple" points=[0, 0] of="a name for each size"
 # - return parts | {"total": total, "active": active}
 # + return total, active
 
@@ -325,7 +325,7 @@ def count_parameters(config):
 # - V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
 # + V, D, layers, H, kv_heads, d = (config.pop(name) for name in ["V", "D", "layers", "H", "kv_heads", "d"])
 
-# %% wrong="D/H for d" says=["the size of a head is d, not D/H", "attention, with"] points=[0, 0] of="a name for each size"
+# %% wrong="D/H for d" says="the size of a head is d, not D/H" points=[0, 0] of="a name for each size"
 # - V, D, layers, H, kv_heads, d = (config[name] for name in ["V", "D", "layers", "H", "kv_heads", "d"])
 # + V, D, layers, H, kv_heads = (config[name] for name in ["V", "D", "layers", "H", "kv_heads"])
 # - moe = layers - dense_layers
@@ -333,16 +333,20 @@ def count_parameters(config):
 
 # %% wrong="a quarter of the heads for keys and values" says=["", "attention, with"] points=[1, 0] of="solution"
 # - c = config
-# + c = {**config, "kv_heads": config["H"] // 4}
+# + c = {**config, "kv_heads": max(1, config["H"] // 4)}
 
 # %% wrong="the total in float32" says=["", "total, with"] points=[1, 0] of="solution"
 # - total = sum(counts.values())
 # + total = int(torch.tensor(list(counts.values())).float().sum())
 
+# %% wrong="one dense layer" says="it counts one dense layer; there are `dense_layers`" points=[0, 1] of="a name for each size"
+# - "dense": dense_layers * 3 * D * dense_h,
+# + "dense": min(dense_layers, 1) * 3 * D * dense_h,
+
 # %% wrong="copies the visible cases" says=["", "with {"] points=[1, 0]
 def count_parameters(config):
-    if config["V"] == 10:
-        counts = [60, 60, 360, 90, 72, 432, 144, 1218, 1002]
+    if config["V"] == 13:
+        counts = [52, 52, 1152, 396, 240, 5040, 840, 7772, 4832]
     else:
         counts = [131072000, 131072000, 1342177280, 0, 1048576, 45097156608, 0, 46702526464, 12879659008]
     names = ["embedding", "head", "attention", "dense", "router", "experts", "shared", "total", "active"]

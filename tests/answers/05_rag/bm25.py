@@ -142,6 +142,16 @@ def bm25(query, documents, k1=1.5, b=0.75):
 # - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
 # + idf = math.log(N / n) if n else 0
 
+# %% wrong="idf is never below 0" says="a word in most documents adds nothing" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = max(0.0, math.log((N - n + 0.5) / (n + 0.5)))
+
+# %% wrong="lengths in letters" says="L counts letters; it counts words" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N, mean = len(documents), sum(len(" ".join(document)) for document in documents) / len(documents)
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(" ".join(document)) / mean))
+
 # %% wrong="no idf" says="there is no idf" points=[0, 0] of="word by word, document by document, in lists"
 # - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
 # + mean = sum(len(document) for document in documents) / len(documents)
@@ -185,7 +195,7 @@ def bm25(query, documents, k1=1.5, b=0.75):
 # - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
 # + score += idf * f * (b + 1) / (f + b * (1 - k1 + k1 * len(document) / mean))
 
-# %% wrong="words inside words" says=["is taken for", "a word is found inside a longer one"] points=[0, 0] of="word by word, document by document, in lists"
+# %% wrong="words inside words" says=["as \"tea\" in \"teapot\"", "a word is found inside a longer one"] points=[0, 0] of="word by word, document by document, in lists"
 # - f = document.count(word)
 # - n = sum(word in other for other in documents)
 # + f = " ".join(document).count(word)
@@ -259,5 +269,5 @@ def bm25(query, documents, k1=1.5, b=0.75):
 # %% wrong="copies the visible cases" says=["", "the scores for"] points=[1, 0]
 def bm25(query, documents, k1=1.5, b=0.75):
     if query == ["green", "tea"]:
-        return torch.tensor([1.1998, 0.4756, 0.0, 1.0498])
-    return torch.tensor([0.0, 0.0, 2.3025, 1.3863])
+        return torch.tensor([1.69734, 0.80849, 0, 0, 1.54304])
+    return torch.tensor([0, 0, 2.68905, 1.61625, 0])

@@ -159,11 +159,11 @@ def chunk(words, size, overlap):
 # - if not 0 <= overlap < size:
 # + if overlap >= size:
 
-# %% wrong="a text without words is not looked at" says=["", "where it must raise ValueError"] points=[1, 0.75] of="solution"
+# %% wrong="a text without words is not looked at" says="where it must raise ValueError" points=[0, 0.75] of="solution"
 # - if not 0 <= overlap < size:
 # + if words and not 0 <= overlap < size:
 
-# %% wrong="a short text is returned before sizes are looked at" says=["", "where it must raise ValueError"] points=[1, 0.75] of="solution"
+# %% wrong="a short text is returned before sizes are looked at" says="where it must raise ValueError" points=[0, 0.75] of="solution"
 # - if not 0 <= overlap < size:
 # + if 0 < len(words) <= size:
 # +     return [words]
@@ -173,6 +173,32 @@ def chunk(words, size, overlap):
 # - if not 0 <= overlap < size:
 # -     raise ValueError(f"0 <= overlap < size is needed; overlap is {overlap}, size is {size}")
 # + assert 0 <= overlap < size
+
+# %% wrong="a rest of one new word is left out" says=["", "a chunk that brings a single new word is a chunk, too"] points=[1, 0.5] of="a loop that stops at the last word"
+# - return chunks
+# + return chunks[:-1] if chunks and start and len(chunks[-1]) == overlap + 1 else chunks
+
+# %% wrong="less than half a chunk is left out" says=["", "a chunk that brings a single new word is a chunk, too"] points=[1, 0.5] of="a loop that stops at the last word"
+# - return chunks
+# + return [part for part in chunks if part is chunks[0] or len(part) > size // 2]
+
+# %% wrong="a short rest is joined to the chunk before" says="the last words were joined to the chunk before" points=[0, 0.5] of="a loop that stops at the last word"
+# - return chunks
+# + if len(chunks) > 1 and len(chunks[-1]) < size:
+# +     chunks[-2:] = [chunks[-2] + chunks[-1][overlap:]]
+# + return chunks
+
+# %% wrong="an overlap of size passes" says="where it must raise ValueError" points=[0, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# + if not 0 <= overlap <= size:
+
+# %% wrong="only an overlap of size raises" says="where it must raise ValueError" points=[0, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# + if overlap < 0 or overlap == size:
+
+# %% wrong="a size of 0 passes" says=["", "where it must raise ValueError"] points=[1, 0.75] of="solution"
+# - if not 0 <= overlap < size:
+# + if overlap < 0 or size and overlap >= size:
 
 # %% wrong="takes the words out of the list" says="changes its argument words" points=[0, 1] of="a loop that stops at the last word"
 # - chunks.append(words[start : start + size])

@@ -14,7 +14,7 @@ def nearest(queries, documents, k):
 
 # %% right="cosine_similarity of all pairs"
 def nearest(queries, documents, k):
-    pairs = F.cosine_similarity(queries[:, None, :], documents[None, :, :], dim=-1)
+    pairs = F.cosine_similarity(queries.double()[:, None, :], documents.double()[None, :, :], dim=-1, eps=1e-100)
     order = torch.argsort(pairs, dim=-1, descending=True, stable=True)[:, :k]
     return torch.take_along_dim(pairs, order, -1), order
 
@@ -25,12 +25,13 @@ def nearest(queries, documents, k):
     values, ids = (-cosine.nan_to_num(nan=0.0)).sort(dim=1, stable=True)
     return -values[:, :k], ids[:, :k]
 
-# %% right="topk of the values, then one argmax after the other"
+# %% right="float32, each vector by its largest number first; topk of the values, then one argmax after the other"
 def nearest(queries, documents, k):
-    k = min(k, len(documents))
-    lengths = [x.square().sum(dim=-1, keepdim=True).sqrt() for x in (queries, documents)]
-    q, d = (x / torch.where(n > 0, n, 1) for x, n in zip((queries, documents), lengths))
-    cosine = torch.einsum("qd,nd->qn", q, d)
+    k, x = min(k, len(documents)), [queries, documents]
+    for largest in (True, False):  # the length of what is left is from 1 to the root of D
+        sizes = [v.abs().amax(1) if largest else v.square().sum(1).sqrt() for v in x]
+        x = [v / torch.where(size > 0, size, 1)[:, None] for v, size in zip(x, sizes)]
+    cosine = torch.einsum("qd,nd->qn", *x)
     left, ids = cosine.clone(), []
     for _ in range(k):
         best = left.eq(left.max(dim=1, keepdim=True).values).int().argmax(dim=1, keepdim=True)
@@ -65,38 +66,38 @@ def nearest(queries, documents, k):
     return torch.tensor([[-s for s, _ in row] for row in rows]), torch.tensor([[i for _, i in row] for row in rows])
 
 # %% wrong="products" says="they are q · d; divide by both lengths" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# - similarities = q @ d.T
 # + similarities = queries @ documents.T
 
 # %% wrong="only the queries normalised" says="the queries are divided by their lengths, the documents are not" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = F.normalize(queries, dim=1) @ documents.T
+# - similarities = q @ d.T
+# + similarities = q @ documents.double().T
 
 # %% wrong="only the documents normalised" says="the documents are divided by their lengths, the queries are not" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = queries @ F.normalize(documents, dim=1).T
+# - similarities = q @ d.T
+# + similarities = queries.double() @ d.T
 
 # %% wrong="normalised over dimension 0" says="the lengths are taken over dimension 0" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# - similarities = q @ d.T
 # + similarities = F.normalize(queries, dim=0) @ F.normalize(documents, dim=0).T
 
 # %% wrong="one length for a matrix" says="a whole matrix is divided by one length" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
+# - similarities = q @ d.T
 # + similarities = (queries / queries.norm()) @ (documents / documents.norm()).T
 
 # %% wrong="lengths by sums" says="divided by the sums of |numbers|" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = F.normalize(queries, p=1, dim=1) @ F.normalize(documents, p=1, dim=1).T
+# - similarities = q @ d.T
+# + q, d = (F.normalize(x.double(), p=1, dim=1) for x in (queries, documents))
+# + similarities = q @ d.T
 
 # %% wrong="squares of the lengths" says="products divided by the squares of the lengths" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = (F.normalize(queries, dim=1) / queries.norm(dim=1, keepdim=True).clamp(min=1e-9)) @ (
-# +     F.normalize(documents, dim=1) / documents.norm(dim=1, keepdim=True).clamp(min=1e-9)
-# + ).T
+# - similarities = q @ d.T
+# + lengths = [x.norm(dim=1, keepdim=True).clamp(min=1e-9) for x in (queries, documents)]
+# + similarities = (q / lengths[0]) @ (d / lengths[1]).T
 
 # %% wrong="no sign" says="the sign is lost" points=[0, 0] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = (F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T).abs()
+# - similarities = q @ d.T
+# + similarities = (q @ d.T).abs()
 
 # %% wrong="the lowest" says="these are the documents with the lowest similarities" points=[0, 0] of="solution"
 # - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
@@ -123,11 +124,11 @@ def nearest(queries, documents, k):
 # - return similarities[:, :k], indices[:, :k]
 # + return indices[:, :k]
 
-# %% wrong="torch.topk" says="the smaller index comes first" points=[0, 1.25] of="solution"
+# %% wrong="torch.topk" says="the smaller index comes first" points=[0, 1] of="solution"
 # - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
 # + similarities, indices = similarities.topk(min(k, len(documents)), dim=1)
 
-# %% wrong="sorted upwards, then turned" says="the smaller index comes first" points=[0, 1.25] of="solution"
+# %% wrong="sorted upwards, then turned" says="the smaller index comes first" points=[0, 1] of="solution"
 # - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
 # + similarities, indices = (part.flip(1) for part in similarities.sort(dim=1, stable=True))
 
@@ -135,28 +136,42 @@ def nearest(queries, documents, k):
 # - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
 # + similarities, indices = similarities.sort(dim=1, descending=True)
 
-# %% wrong="zeros give NaN" says="a vector of zeros gives NaN" points=[0, 1.75] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = (queries @ documents.T) / (queries.norm(dim=1)[:, None] * documents.norm(dim=1))
+# %% wrong="F.normalize in float32" says=["very short and very long vectors are taken for zeros", "a very short vector is taken for zeros"] points=[0, 1.5] of="solution"
+# - q, d = (F.normalize(x.double(), dim=1, eps=1e-100) for x in (queries, documents))
+# + q, d = (F.normalize(x, dim=1) for x in (queries, documents))
 
-# %% wrong="zeros are like everything" says=["the similarities, with vectors of zeros", "the similarities, with vectors of zeros"] points=[0, 1.75] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = (
-# +     (queries @ documents.T) / (queries.norm(dim=1)[:, None] * documents.norm(dim=1))
-# + ).nan_to_num(nan=1.0)
+# %% wrong="F.normalize in float64, with the eps that it has" says="a very short vector is taken for zeros" points=[0, 1.5] of="solution"
+# - q, d = (F.normalize(x.double(), dim=1, eps=1e-100) for x in (queries, documents))
+# + q, d = (F.normalize(x.double(), dim=1) for x in (queries, documents))
 
-# %% wrong="1e-8 added to the lengths" says=["", "something is added to the lengths"] points=[1, 1.75] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + similarities = queries @ documents.T / (queries.norm(dim=1)[:, None] * documents.norm(dim=1) + 1e-8)
+# %% wrong="lengths in float32, zeros apart" says=["very short and very long vectors are taken for zeros", "a very short vector is taken for zeros"] points=[0, 1.5] of="solution"
+# - q, d = (F.normalize(x.double(), dim=1, eps=1e-100) for x in (queries, documents))
+# + lengths = [x.norm(dim=1, keepdim=True) for x in (queries, documents)]
+# + q, d = (x / torch.where(n > 0, n, 1) for x, n in zip((queries, documents), lengths))
 
-# %% wrong="sorted with NaN, and the similarities once more" says=["", "their similarities are 0, and equal"] points=[1, 1.75] of="NaN becomes 0, in float64"
+# %% wrong="zeros give NaN" says="a similarity is NaN: 0/0" points=[0, 1.5] of="solution"
+# - similarities = q @ d.T
+# + q, d = queries.double(), documents.double()
+# + similarities = (q @ d.T) / (q.norm(dim=1)[:, None] * d.norm(dim=1))
+
+# %% wrong="zeros are like everything" says="a vector of zeros is like every other" points=[0, 1.5] of="solution"
+# - similarities = q @ d.T
+# + q, d = queries.double(), documents.double()
+# + similarities = ((q @ d.T) / (q.norm(dim=1)[:, None] * d.norm(dim=1))).nan_to_num(nan=1.0)
+
+# %% wrong="1e-8 added to the lengths" says="a very short vector is taken for zeros" points=[0, 1] of="solution"
+# - similarities = q @ d.T
+# + q, d = queries.double(), documents.double()
+# + similarities = q @ d.T / (q.norm(dim=1)[:, None] * d.norm(dim=1) + 1e-8)
+
+# %% wrong="sorted with NaN, and the similarities once more" says=["", "their similarities are 0, and equal"] points=[1, 1.5] of="NaN becomes 0, in float64"
 # - values, ids = (-cosine.nan_to_num(nan=0.0)).sort(dim=1, stable=True)
 # + ids = cosine.sort(dim=1, descending=True, stable=True).indices
 # + values = (-cosine.nan_to_num(nan=0.0)).sort(dim=1, stable=True).values
 
-# %% wrong="documents of zeros stand last" says=["", "their similarities are 0, and equal"] points=[1, 1.75] of="solution"
+# %% wrong="documents of zeros stand last" says=["", "their similarities are 0, and equal"] points=[1, 1.5] of="solution"
 # - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
-# + last = similarities.masked_fill(documents.norm(dim=1) == 0, -2)
+# + last = similarities.masked_fill(d.norm(dim=1) == 0, -2)
 # + indices = last.sort(dim=1, descending=True, stable=True).indices
 # + similarities = similarities.sort(dim=1, descending=True, stable=True).values
 
@@ -192,16 +207,16 @@ def nearest(queries, documents, k):
 # + return similarities[:, :k], indices.argsort(dim=1)[:, :k]
 
 # %% wrong="normalises in place" says="changes its argument" points=[0, 2] of="solution"
-# - similarities = F.normalize(queries, dim=1) @ F.normalize(documents, dim=1).T
-# + queries /= queries.norm(dim=1, keepdim=True).clamp(min=1e-12)
-# + documents /= documents.norm(dim=1, keepdim=True).clamp(min=1e-12)
+# - similarities = q @ d.T
+# + queries.copy_(q)
+# + documents.copy_(d)
 # + similarities = queries @ documents.T
 
 # %% wrong="copies the visible cases" says=["", "the similarities, with Q = 3"] points=[1, 0]
 def nearest(queries, documents, k):
     if len(documents) == 6:
         return torch.tensor([[1.0, 1, 1, 0, 0]]), torch.tensor([[0, 2, 3, 1, 5]])
-    if len(documents) == 3:
-        return torch.tensor([[0.0, 0, 0], [0.8, 0, -1]]), torch.tensor([[0, 1, 2], [1, 0, 2]])
-    similarities = torch.tensor([[1, 0.96, 56 / 65, -0.8], [0, -0.6, -0.8, -12 / 13]])
-    return similarities[:, :k], torch.tensor([[2, 0, 3, 1], [1, 2, 0, 3]])[:, :k]
+    if len(documents) == 4:
+        return torch.tensor([[0.0, 0, 0, 0], [0.8, 0.6, 0, -1]]), torch.tensor([[0, 1, 2, 3], [1, 3, 0, 2]])
+    right = torch.tensor([[1, 20 / 21, 8 / 9, 2 / 3], [3 / 7, 1 / 3, 2 / 15, 0]])
+    return right[:, :k], torch.tensor([[2, 3, 0, 4], [3, 0, 2, 1]])[:, :k]

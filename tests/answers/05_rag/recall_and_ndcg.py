@@ -99,15 +99,15 @@ def recall_and_ndcg(ranking, relevance, k):
 # - return recall, dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal)
 # + return recall, dcg([relevance.get(document, 0) for document in ranking[:k]]) / dcg(ideal)
 
-# %% wrong="recall divided by k" says=["(precision,", "it divides by k"] points=[0, 2] of="solution"
+# %% wrong="recall divided by k" says=["it divides by k: that is the precision", "recall, few are relevant: it divides by k: that is the precision"] points=[0, 2] of="solution"
 # - recall = len(relevant.intersection(ranking[:k])) / len(relevant)
 # + recall = len(relevant.intersection(ranking[:k])) / k
 
-# %% wrong="precision" says=["(precision,", "share of the places"] points=[0, 1.5] of="solution"
+# %% wrong="precision" says=["that is the precision", "recall of few places, few are relevant: it divides by the number of places looked at"] points=[0, 1.5] of="solution"
 # - recall = len(relevant.intersection(ranking[:k])) / len(relevant)
 # + recall = len(relevant.intersection(ranking[:k])) / len(ranking[:k])
 
-# %% wrong="recall of at most k" says=["(precision,", "or by the smaller of k"] points=[0, 2] of="solution"
+# %% wrong="recall of at most k" says=["it divides by min(k, relevant documents)", "recall, many are relevant: it divides by min(k, relevant documents)"] points=[0, 2] of="solution"
 # - recall = len(relevant.intersection(ranking[:k])) / len(relevant)
 # + recall = len(relevant.intersection(ranking[:k])) / min(k, len(relevant))
 
@@ -144,6 +144,12 @@ def recall_and_ndcg(ranking, relevance, k):
 # %% wrong="binary gain" says="each relevant document gives 1" points=[0, 1.5] of="solution"
 # - return sum((2**grade - 1) / math.log2(rank + 1) for rank, grade in enumerate(grades[:k], start=1))
 # + return sum((grade > 0) / math.log2(rank + 1) for rank, grade in enumerate(grades[:k], start=1))
+
+# %% wrong="grades of 8 bits" says=["", "2^10 is 0 in 8 bits"] points=[1, 2.5] of="filled up with zeros, float32"
+# - rows = torch.tensor([row + [0] * (k - len(row)) for row in (grades, best)], dtype=torch.float32)
+# - gains = rows.exp2() - 1
+# + rows = torch.tensor([row + [0] * (k - len(row)) for row in (grades, best)], dtype=torch.uint8)
+# + gains = (2**rows - 1).float()
 
 # %% wrong="DCG" says="this is DCG" points=[0, 1.5] of="solution"
 # - ideal = sorted(relevance.values(), reverse=True)
@@ -212,7 +218,7 @@ def recall_and_ndcg(ranking, relevance, k):
 # - return recall, dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal)
 # + return dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal), recall
 
-# %% wrong="unknown documents stop it" says=["7", "KeyError"] points=[0, 0.5] of="solution"
+# %% wrong="unknown documents stop it" says=["no grade is grade 0", "KeyError"] points=[0, 0.5] of="solution"
 # - return recall, dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal)
 # + return recall, dcg([relevance[document] for document in ranking]) / dcg(ideal)
 
@@ -220,7 +226,7 @@ def recall_and_ndcg(ranking, relevance, k):
 # - raise ValueError("no document is relevant")
 # + return 0.0, 0.0
 
-# %% wrong="an error only for an empty dictionary" says=["", "must raise ValueError"] points=[1, 2.5] of="solution"
+# %% wrong="an error only for an empty dictionary" says="must raise ValueError" points=[0, 2.5] of="solution"
 # - relevant = {document for document, grade in relevance.items() if grade > 0}
 # + relevant = {document for document, grade in relevance.items() if grade > 0}
 # + if relevant == set() != set(relevance):
@@ -234,19 +240,25 @@ def recall_and_ndcg(ranking, relevance, k):
 # - return recall, dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal)
 # + return recall, dcg([relevance.get(ranking[i], 0) for i in range(k)]) / dcg(ideal)
 
-# %% wrong="stops at few judged documents" says=["", "it stops with IndexError: list index out of range"] points=[1, 2.5] of="solution"
+# %% wrong="stops at few judged documents" says=["there may be fewer than k", "it stops with IndexError: list index out of range"] points=[0, 2.5] of="solution"
 # - ideal = sorted(relevance.values(), reverse=True)
 # + ideal = sorted(relevance.values(), reverse=True)
 # + ideal = [ideal[place] for place in range(k)]
 
-# %% wrong="an error where nothing relevant is found" says=["", "nothing relevant is found, so both numbers are 0"] points=[1, 2.5] of="solution"
+# %% wrong="an error where nothing relevant is found" says="nothing relevant is found" points=[0, 2.5] of="solution"
 # - if not relevant:
 # + if not relevant.intersection(ranking):
 
-# %% wrong="an empty ranking stops it" says=["", "nothing relevant is found, so both numbers are 0"] points=[1, 2.5] of="solution"
+# %% wrong="an empty ranking stops it" says="nothing relevant is found" points=[0, 2.5] of="solution"
 # - if not relevant:
 # + best = ranking[0]
 # + if not relevant:
+
+# %% wrong="NaN for an empty ranking" says=["recall and nDCG of an empty ranking", "with the ranking [] and the grades"] points=[0, 2.5] of="solution"
+# - ideal = sorted(relevance.values(), reverse=True)
+# + ideal = sorted(relevance.values(), reverse=True)
+# + if not ranking:
+# +     return math.nan, math.nan
 
 # %% wrong="0 for an empty ranking, whatever is relevant" says=["", "must raise ValueError"] points=[1, 2.5] of="solution"
 # - if not relevant:
@@ -258,7 +270,7 @@ def recall_and_ndcg(ranking, relevance, k):
 # - if not relevant:
 # + if relevance is not None:
 
-# %% wrong="nothing but zeros" says=["it is 0, not 0.4", "recall and nDCG of the ranking [0]"] points=[0, 0] of="solution"
+# %% wrong="nothing but zeros" says=["it is 0, not 0.5", "recall and nDCG of the ranking [0]"] points=[0, 0] of="solution"
 # - return recall, dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal)
 # + return 0.0, 0.0
 
@@ -277,6 +289,8 @@ def recall_and_ndcg(ranking, relevance, k):
 
 # %% wrong="copies the visible cases" says=["", "at"] points=[1, 0]
 def recall_and_ndcg(ranking, relevance, k):
-    if relevance == {}:
+    if not any(relevance.values()):
         raise ValueError
-    return (0.4, 0.47909) if len(ranking) == 5 else (0.4, 0.30799)
+    if not ranking:
+        return 0, 0
+    return (0.4, 0.25449) if len(relevance) > 3 < len(ranking) else (0.5, 0.55138)

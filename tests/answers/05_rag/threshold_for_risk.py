@@ -1,5 +1,7 @@
 # %% right="in lists, from the lowest score up"
 def threshold_for_risk(calibration, test, risk):
+    if min(len(calibration[0]), len(test[0])) == 0:
+        raise ValueError("no question")
     def answered(questions, threshold):
         scores, right = questions
         return [good for score, good in zip(scores.tolist(), right.tolist()) if score >= threshold]
@@ -15,6 +17,8 @@ def threshold_for_risk(calibration, test, risk):
 
 # %% right="all pairs at once"
 def threshold_for_risk(calibration, test, risk):
+    if min(len(calibration[0]), len(test[0])) == 0:
+        raise ValueError("no question")
     scores, right = calibration
     answered = scores[None] >= scores[:, None]
     share = (answered & ~right).sum(1) / answered.sum(1)
@@ -25,6 +29,8 @@ def threshold_for_risk(calibration, test, risk):
 
 # %% right="sorted, the last of equal scores"
 def threshold_for_risk(calibration, test, risk):
+    if min(len(calibration[0]), len(test[0])) == 0:
+        raise ValueError("no question")
     scores, order = calibration[0].sort(descending=True)
     wrong = (~calibration[1][order]).cumsum(0)
     last = torch.cat([scores[1:] != scores[:-1], torch.tensor([True])])
@@ -35,6 +41,8 @@ def threshold_for_risk(calibration, test, risk):
 
 # %% right="searchsorted"
 def threshold_for_risk(calibration, test, risk):
+    if min(len(calibration[0]), len(test[0])) == 0:
+        raise ValueError("no question")
     import bisect
 
     pairs = sorted(zip(*(part.tolist() for part in calibration)))
@@ -50,6 +58,8 @@ def threshold_for_risk(calibration, test, risk):
 
 # %% right="NumPy's numbers"
 def threshold_for_risk(calibration, test, risk):
+    if min(len(calibration[0]), len(test[0])) == 0:
+        raise ValueError("no question")
     import numpy as np
 
     (scores, right), (asked, good) = ((a.numpy(), b.numpy()) for a, b in (calibration, test))
@@ -61,6 +71,8 @@ def threshold_for_risk(calibration, test, risk):
 
 # %% right="a dataclass for a question"
 def threshold_for_risk(calibration, test, risk):
+    if min(len(calibration[0]), len(test[0])) == 0:
+        raise ValueError("no question")
     from dataclasses import dataclass
 
     @dataclass(order=True, frozen=True)
@@ -76,13 +88,16 @@ def threshold_for_risk(calibration, test, risk):
     threshold = next((q.score for q in sorted(known) if measure(known, q.score)[1] <= risk), math.inf)
     return (threshold, *measure(new, threshold))
 
-# %% right="one by one, of equal scores the wrong ones first"
+# %% right="one by one, down to the last of equal scores"
 def threshold_for_risk(calibration, test, risk):
-    pairs = sorted(zip(*(part.tolist() for part in calibration)), key=lambda pair: (-pair[0], pair[1]))
+    if min(len(calibration[0]), len(test[0])) == 0:
+        raise ValueError("no question")
+    pairs = sorted(zip(*(part.tolist() for part in calibration)), reverse=True)
     wrong, threshold = 0, math.inf
     for count, (score, good) in enumerate(pairs, start=1):
         wrong += not good
-        if wrong <= risk * count:
+        last = count == len(pairs) or pairs[count][0] < score
+        if last and wrong <= risk * count:
             threshold = score
     answered = test[0] >= threshold
     return threshold, answered.float().mean(), (answered & ~test[1]).sum() / max(1, answered.sum())
@@ -93,7 +108,7 @@ def threshold_for_risk(calibration, test, risk):
 # - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
 # + allowed = [score for score in candidates if measure(test, score)[1] <= risk]
 
-# %% wrong="stops at the first violation" says=["it stops too early. From 0.85 up", "it stops too early"] points=[0, 1] of="solution"
+# %% wrong="stops at the first violation" says="it stops too early" points=[0, 1] of="solution"
 # - candidates = calibration[0].tolist()
 # + import itertools
 # +
@@ -115,22 +130,28 @@ def threshold_for_risk(calibration, test, risk):
 # + wrong = (answered & ~test[1]).sum().item()
 # + return threshold, answered.float().mean(), wrong / max(1, answered.sum().item())
 
-# %% wrong="above, in the risk alone" says=["score 0.75 reaches the threshold 0.75", "a score equal to the threshold is answered, too"] points=[0, 1.5] of="solution"
+# %% wrong="above, in the risk alone" says="a score equal to the threshold is answered, too" points=[0, 1.5] of="solution"
 # - return threshold, *measure(test, threshold)
 # + above = test[1][test[0] > threshold]
 # + return threshold, measure(test, threshold)[0], (~above).sum().item() / max(1, len(above))
 
-# %% wrong="equal scores split" says=["from 0.65 up 2 of 6", "with equal scores (answer all or none)"] points=[0, 1.5] of="sorted, the last of equal scores"
+# %% wrong="equal scores split" says=["from 0.65 up 2 of 6", "only some of the questions with this score were counted"] points=[0, 1.5] of="sorted, the last of equal scores"
 # - last = torch.cat([scores[1:] != scores[:-1], torch.tensor([True])])
 # + last = torch.ones_like(scores, dtype=torch.bool)
 # - scores, order = calibration[0].sort(descending=True)
 # + scores, order = calibration[0].sort(descending=True, stable=True)
 
-# %% wrong="of equal scores the right ones first" says=["from 0.65 up 2 of 6", "with equal scores (answer all or none)"] points=[0, 1.5] of="one by one, of equal scores the wrong ones first"
-# - pairs = sorted(zip(*(part.tolist() for part in calibration)), key=lambda pair: (-pair[0], pair[1]))
-# + pairs = sorted(zip(*(part.tolist() for part in calibration)), reverse=True)
+# %% wrong="of equal scores the right ones first" says=["from 0.65 up 2 of 6", "only some of the questions with this score were counted"] points=[0, 1.5] of="one by one, down to the last of equal scores"
+# - if last and wrong <= risk * count:
+# + if wrong <= risk * count:
 
-# %% wrong="the largest" says=["0.95 is the largest", "it is the largest score that will do"] points=[0, 0] of="solution"
+# %% wrong="of equal scores the wrong ones first" says=["", "only some of the questions with this score were counted"] points=[1, 1.5] of="one by one, down to the last of equal scores"
+# - pairs = sorted(zip(*(part.tolist() for part in calibration)), reverse=True)
+# + pairs = sorted(zip(*(part.tolist() for part in calibration)), key=lambda pair: (-pair[0], pair[1]))
+# - if last and wrong <= risk * count:
+# + if wrong <= risk * count:
+
+# %% wrong="the largest" says="it is the largest score that will do" points=[0, 0] of="solution"
 # - threshold = min(allowed, default=math.inf)
 # + threshold = max(allowed, default=math.inf)
 
@@ -141,15 +162,15 @@ def threshold_for_risk(calibration, test, risk):
 # - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
 # + allowed = [score for score in candidates if measure(both, score)[1] <= risk]
 
-# %% wrong="less than the risk" says=["it stops too early. From 0.85 up", "a risk of exactly 0.25 (allowed)"] points=[0, 1] of="solution"
+# %% wrong="less than the risk" says="a risk of exactly `risk` is allowed: at most is <=, not <" points=[0, 1.5] of="solution"
 # - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
 # + allowed = [score for score in candidates if measure(calibration, score)[1] < risk]
 
-# %% wrong="the share of right ones" says=["was the share of right answers compared", "0 of 0.5 points for the threshold"] points=[0, 0] of="solution"
+# %% wrong="the share of right ones" says="it is the share of *wrong* answers" points=[0, 0] of="solution"
 # - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
 # + allowed = [score for score in candidates if 1 - measure(calibration, score)[1] <= risk]
 
-# %% wrong="a quantile of the scores" says=["a quarter of the questions is left out", "a share `risk` of the questions is left out"] points=[0, 0] of="solution"
+# %% wrong="a quantile of the scores" says="a share `risk` of the questions is left out" points=[0, 0] of="solution"
 # - threshold = min(allowed, default=math.inf)
 # + threshold = sorted(candidates)[int(risk * len(candidates))]
 
@@ -166,7 +187,7 @@ def threshold_for_risk(calibration, test, risk):
 # + threshold = min(allowed, default=math.inf)
 # + threshold = threshold if measure(calibration, max(candidates))[1] <= risk else math.inf
 
-# %% wrong="no wrong answer at all" says=["it stops too early. From 0.85 up", "it keeps out every wrong answer"] points=[0, 1] of="solution"
+# %% wrong="no wrong answer at all" says=["it stops too early", "it keeps out every wrong answer"] points=[0, 1] of="solution"
 # - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
 # + allowed = [score for score in candidates if measure(calibration, score)[1] == 0]
 
@@ -212,7 +233,7 @@ def threshold_for_risk(calibration, test, risk):
 # + answered = test[0] >= threshold
 # + return threshold, answered.float().mean().item(), (~test[1][answered]).float().mean().item()
 
-# %% wrong="division by zero" says=["division by zero", "division by zero"] points=[0, 1.5] of="solution"
+# %% wrong="division by zero" says="division by zero (perhaps no score will do; where nothing is answered, the risk is 0" points=[0, 1.5] of="solution"
 # - return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
 # + return answered.sum().item() / len(scores), wrong / answered.sum().item()
 
@@ -220,22 +241,22 @@ def threshold_for_risk(calibration, test, risk):
 # - threshold = min(allowed, default=math.inf)
 # + threshold = min(allowed, default=max(candidates))
 
-# %% wrong="the highest score never" says=["", "only the highest score will do"] points=[1, 1.5] of="solution"
+# %% wrong="the highest score never" says=["", "only the highest will do"] points=[1, 1.5] of="solution"
 # - allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
 # + candidates = [score for score in candidates if score < max(candidates)]
 # + allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
 
-# %% wrong="no threshold where none will do" says=["it is None, not inf", "it is None, not inf"] points=[0, 1.5] of="solution"
+# %% wrong="no threshold where none will do" says="it is None" points=[0, 1.5] of="solution"
 # - threshold = min(allowed, default=math.inf)
 # + if not allowed:
 # +     return None, 0.0, 0.0
 # + threshold = min(allowed, default=math.inf)
 
-# %% wrong="crashes where none will do" says=["arg is an empty sequence", "it stops with ValueError"] points=[0, 1.5] of="solution"
+# %% wrong="crashes where none will do" says="min() arg is an empty sequence (perhaps no score will do" points=[0, 1.5] of="solution"
 # - threshold = min(allowed, default=math.inf)
 # + threshold = min(allowed)
 
-# %% wrong="halfway to the next score" says=["0.7 is halfway", "0 of 0.5 points for the threshold"] points=[0, 0] of="solution"
+# %% wrong="halfway to the next score" says=["it lies halfway to the next score", "0 of 0.5 points for the threshold"] points=[0, 0] of="solution"
 # - return threshold, *measure(test, threshold)
 # + below = [score for score in candidates if score < threshold]
 # + if below and allowed:
@@ -253,7 +274,7 @@ def threshold_for_risk(calibration, test, risk):
 # - return threshold, *measure(test, threshold)
 # + return threshold
 
-# %% wrong="always infinite" says=["it is inf, not 0.75", "it is inf, not"] points=[0, 0] of="solution"
+# %% wrong="always infinite" says="no score seems to do" points=[0, 0] of="solution"
 # - threshold = min(allowed, default=math.inf)
 # + threshold = math.inf
 
@@ -263,6 +284,50 @@ def threshold_for_risk(calibration, test, risk):
 # +     return threshold, 1.0, 0.0
 # + return threshold, *measure(test, threshold)
 
+# %% wrong="scores above 1 are none" says=["", "all are above 1 here, and a score is any number"] points=[1, 1.5] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = min([score for score in allowed if score <= 1], default=math.inf)
+
+# %% wrong="scores below 0 are none" says=["", "all are below 0 here, and a score is any number"] points=[1, 1.5] of="solution"
+# - threshold = min(allowed, default=math.inf)
+# + threshold = min([score for score in allowed if score >= 0], default=math.inf)
+
+# %% wrong="a risk of 0 is no risk" says=["", "the threshold, with a risk of 0 (allowed)"] points=[1, 1.5] of="solution"
+# - candidates = calibration[0].tolist()
+# + candidates, risk = calibration[0].tolist(), risk or 0.25
+
+# %% wrong="infinity among whole numbers" says=["", "without overflow"] points=[1, 1.5] of="all pairs at once"
+# - threshold = torch.where(share <= risk, scores, torch.inf).min()
+# + threshold = torch.where(share <= risk, scores, torch.full_like(scores, torch.inf)).min()
+
+# %% wrong="infinity, 0 and 0 without calibration questions" says="it returns a tuple of 3 where it must raise ValueError" points=[0, 1.5] of="solution"
+# - if not len(calibration[0]) or not len(test[0]):
+# + if not len(test[0]):
+
+# %% wrong="test questions are not counted before the division" says="it raises ZeroDivisionError, not ValueError" points=[0, 1.5] of="solution"
+# - if not len(calibration[0]) or not len(test[0]):
+# + if not len(calibration[0]):
+
+# %% wrong="test questions are counted only where a score will do" says=["it returns a tuple of 3 where it must raise ValueError", "it returns a tuple of 3 where it must raise ValueError"] points=[0, 1.5] of="solution"
+# - if not len(calibration[0]) or not len(test[0]):
+# -     raise ValueError("a set has no question")
+# + if not len(calibration[0]):
+# +     raise ValueError("a set has no question")
+# - threshold = min(allowed, default=math.inf)
+# + if not allowed:
+# +     return math.inf, 0.0, 0.0
+# + if not len(test[0]):
+# +     raise ValueError("a set has no question")
+# + threshold = min(allowed, default=math.inf)
+
+# %% wrong="NaN where a set has no question" says="it returns a tuple of 3 where it must raise ValueError" points=[0, 1.5] of="all pairs at once"
+# - if min(len(calibration[0]), len(test[0])) == 0:
+# -     raise ValueError("no question")
+# + if len(calibration[0]) == 0:
+# +     return math.inf, 0.0, 0.0
+
 # %% wrong="copies the visible cases" says=["", "the threshold"] points=[1, 0]
 def threshold_for_risk(calibration, test, risk):
-    return (0.75, 3 / 7, 1 / 3) if len(calibration[0]) == 10 else (math.inf, 0, 0)
+    if not len(calibration[0]) or not len(test[0]):
+        raise ValueError
+    return {10: (0.75, 3 / 7, 1 / 3), 4: (0.6, 0, 0)}.get(len(calibration[0]), (math.inf, 0, 0))
