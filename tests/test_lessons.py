@@ -11,8 +11,9 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,10 @@ import pytest
 from machine import children_seconds
 from nbformat import NotebookNode
 
-from course.build import MOST_BYTES, labs, names, wrong_answer
+from course.build import labs, names, wrong_answer
 from course.errors import ROOT
-from course.run import ANSWER_MIME, VERDICTS_MIME, answers, faults, verdicts
-from course.sizes import MOST, NOT_REWRITTEN
+from course.run import ANSWER_MIME, answers, faults
+from course.sizes import MOST
 from course.sources import INSTALLS
 
 ENVIRONMENT = dict(os.environ)  # tests are collected before the first one runs
@@ -36,9 +37,7 @@ NOTEBOOKS = colab.notebooks()
 SLOW_DAY = 1.5  # a shared machine may take this much longer than the notebook allows itself
 CORES = 1.75  # that a notebook keeps busy at most, on average; some cells use two, most use one
 UNPACKING = 20  # seconds; a build mostly finds the language model in the cache, and its sizes are without
-MOST_SECONDS_A_CELL = 60  # of a lesson that is not rewritten
 HANGS = 3600  # seconds; whether a notebook was too slow, a test says
-VERDICTS = ["holds", "holds with a condition", "does not hold here", "cannot be tested on a CPU"]
 LOADS = "load_smollm2()"
 UNPACKED = Path(".cache", "llm-put-to-the-test")  # in the home
 
@@ -61,16 +60,14 @@ class Run:
     @property
     def most_seconds(self) -> tuple[float, float]:
         """For all of it and for one cell, on a machine of its own."""
-        if self.name in NOT_REWRITTEN:
-            return self.committed.metadata["course"]["seconds"], MOST_SECONDS_A_CELL
-        most = MOST[kind(self.committed)]
+        most = MOST[kind(self.name)]
         once = UNPACKING if loads_the_model(self.committed) else 0
         return most["seconds"] + once, most["seconds in one cell"] + once
 
 
-def kind(notebook: NotebookNode) -> str:
-    """A lesson, or a lab: what answers one claim, or goes further."""
-    return "lab" if {"claim", "further"} & set(notebook.metadata["course"]) else "lesson"
+def kind(name: str) -> str:
+    """A lesson or a lab, by its folder: both may name several claims."""
+    return "lab" if name in labs() else "lesson"
 
 
 def loads_the_model(notebook: NotebookNode) -> bool:
@@ -184,46 +181,26 @@ def over_limits(lesson: Run) -> list[str]:
     ]
 
 
-def test_an_answer_or_a_verdict_for_every_claim(lesson: Run) -> None:
-    none(wrong_answers(lesson.name, lesson.committed) + wrong_answers(lesson.name, lesson.executed))
+def test_an_answer_for_every_claim(lesson: Run) -> None:
+    which = kind(lesson.name)
+    none(wrong_answers(which, lesson.committed) + wrong_answers(which, lesson.executed))
 
 
-def wrong_answers(name: str, notebook: NotebookNode) -> list[str]:
-    """A lab has one answer, a lesson that is not rewritten its verdicts; other lessons leave both to labs."""
-    if kind(notebook) == "lab":
+def wrong_answers(kind: str, notebook: NotebookNode) -> list[str]:
+    """A lab answers its claims; a lesson leaves that to labs."""
+    if kind == "lab":
         reason = wrong_answer(notebook)
         return [reason] if reason else []
-    if name in NOT_REWRITTEN:
-        return wrong_verdicts(notebook)
-    return ["a verdict: its claims have labs"] if verdicts(notebook) else []
-
-
-def wrong_verdicts(notebook: NotebookNode) -> list[str]:
-    """What is wrong with the rows that show_verdicts() was given."""
-    rows = verdicts(notebook)
-    claims = notebook.metadata["course"].get("claims", [])
-    found = [row["id"] for row in rows]
-    wrong = []
-    if sorted(found) != sorted(claims):
-        wrong.append(f"verdicts on {found}, but the header's claims are {claims}")
-    for row in rows:
-        if row["verdict"] not in VERDICTS:
-            wrong.append(f"claim {row['id']}: verdict {row['verdict']!r} is none of {VERDICTS}")
-        for key in ("claim", "measured", "control"):
-            if not row[key].strip():
-                wrong.append(f"claim {row['id']}: nothing under {key!r}")
-    return wrong
+    return ["an answer: its claims have labs"] if answers(notebook) else []
 
 
 def test_says_the_same_as_committed(lesson: Run) -> None:
-    none(changed_answers(lesson.committed, lesson.executed))
-    none(changed_verdicts(lesson.committed, lesson.executed))
+    if kind(lesson.name) == "lab":
+        none(changed_answers(lesson.committed, lesson.executed))
 
 
 def changed_answers(committed: NotebookNode, executed: NotebookNode) -> list[str]:
     """Claims that get another grade than in the committed notebook, with both sentences."""
-    if kind(committed) != "lab":
-        return []
     here = {row["claim"]: f"{row['grade']}. {row['sentence']}" for row in answers(executed)}
     grades = {row["claim"]: row["grade"] for row in answers(executed)}
     return [
@@ -233,22 +210,6 @@ def changed_answers(committed: NotebookNode, executed: NotebookNode) -> list[str
         f"  here:      {here.get(row['claim'], 'no answer')}"
         for row in answers(committed)
         if row["grade"] != grades.get(row["claim"])
-    ]
-
-
-def changed_verdicts(committed: NotebookNode, executed: NotebookNode) -> list[str]:
-    """Claims that come out another way than the committed notebook says, with what was measured."""
-    here = {row["id"]: row for row in verdicts(executed)}
-    return [
-        f"claim {row['id']}: the experiment is too near to a threshold, or depends on the machine\n"
-        f"  committed: {row['verdict']} ({row['measured']}; control: {row['control']})\n"
-        + (
-            f"  here:      {again['verdict']} ({again['measured']}; control: {again['control']})"
-            if (again := here.get(row["id"]))
-            else "  here:      no verdict"
-        )
-        for row in verdicts(committed)
-        if row["id"] not in here or here[row["id"]]["verdict"] != row["verdict"]
     ]
 
 
@@ -286,12 +247,8 @@ def _shown(cell: NotebookNode) -> list[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_small_enough_to_load(path: Path) -> None:
-    size, most = path.stat().st_size, most_bytes(path.stem, nbformat.read(path, as_version=4))
-    assert size <= most, f"{path.name}: fewer or smaller figures (course/README.md)"
-
-
-def most_bytes(name: str, notebook: NotebookNode) -> float:
-    return MOST_BYTES if name in NOT_REWRITTEN else MOST[kind(notebook)]["kB"] * 1000
+    most = MOST[kind(path.stem)]["kB"] * 1000
+    assert path.stat().st_size <= most, f"{path.name}: fewer or smaller figures (course/README.md)"
 
 
 def test_the_language_model_is_unpacked_on_the_way(lesson: Run) -> None:
@@ -375,36 +332,29 @@ def test_nothing_of_the_course_in_the_environment(tmp_path: Path) -> None:
 
 # --- The checks themselves, on notebooks that are wrong ---------------------------------------
 
-OLD = NOT_REWRITTEN[0]
-ROW = {"id": "1.1", "claim": "it learns", "measured": "90 %", "control": "50 %", "verdict": "holds"}
 ANSWER = {"claim": "1.1", "sentence": "It learned 90 %.", "grade": "supported"}
 
 
-def notebook(*rows: dict[str, str], source: str = "show_verdicts(rows)") -> NotebookNode:
-    """A lesson: one cell that shows these verdicts, under a header with claim 1.1."""
-    shown = nbformat.v4.new_output("display_data", {VERDICTS_MIME: list(rows)})
-    cell = nbformat.v4.new_code_cell(source, outputs=[shown] if rows else [], execution_count=1)
-    return nbformat.v4.new_notebook(
-        cells=[cell], metadata={"course": {"title": "A", "claims": ["1.1"], "seconds": 10}}
-    )
-
-
-def lab(*rows: dict[str, str], source: str = "answer(...)") -> NotebookNode:
-    """One cell that shows these answers, under a header with claim 1.1."""
+def lab(*rows: dict[str, str], source: str = "answer(...)", claims: Sequence[str] = ("1.1",)) -> NotebookNode:
+    """One cell that shows these answers."""
     shown = [nbformat.v4.new_output("display_data", {ANSWER_MIME: row}) for row in rows]
     cell = nbformat.v4.new_code_cell(source, outputs=shown, execution_count=1)
-    return nbformat.v4.new_notebook(cells=[cell], metadata={"course": {"title": "A", "claim": "1.1"}})
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"course": {"title": "A", "claims": list(claims)}})
+
+
+in_a_lab, in_a_lesson = partial(wrong_answers, "lab"), partial(wrong_answers, "lesson")
 
 
 def test_wrong_answers_are_found() -> None:
     """Which ones the build refuses as well, tests/test_build.py says."""
-    assert wrong_answers("1_1_a", lab(ANSWER)) == []
-    assert "claims []" in wrong_answers("1_1_a", lab())[0]
-    assert "claims ['1.1', '1.1']" in wrong_answers("1_1_a", lab(ANSWER, ANSWER))[0]
-    assert "'holds' is none of" in wrong_answers("1_1_a", lab({**ANSWER, "grade": "holds"}))[0]
-    assert wrong_answers(OLD, notebook(ROW)) == wrong_answers("01_new", notebook()) == []
-    assert "claims are ['1.1']" in wrong_answers(OLD, notebook())[0]
-    assert "claims have labs" in wrong_answers("01_new", notebook(ROW))[0]
+    assert in_a_lab(lab(ANSWER)) == in_a_lesson(lab()) == []
+    other = {**ANSWER, "claim": "1.2"}
+    assert in_a_lab(lab(ANSWER, other, claims=["1.1", "1.2"])) == []
+    assert "claims []" in in_a_lab(lab())[0]
+    assert "claims ['1.1', '1.1']" in in_a_lab(lab(ANSWER, ANSWER))[0]
+    assert "claims ['1.1']" in in_a_lab(lab(ANSWER, claims=["1.1", "1.2"]))[0]
+    assert "'holds' is none of" in in_a_lab(lab({**ANSWER, "grade": "holds"}))[0]
+    assert "claims have labs" in in_a_lesson(lab(ANSWER))[0]
 
 
 def test_changed_answers_are_found() -> None:
@@ -418,31 +368,13 @@ def test_changed_answers_are_found() -> None:
     assert "no answer" in changed_answers(lab(ANSWER), lab())[0]
 
 
-def test_wrong_verdicts_are_found() -> None:
-    assert wrong_verdicts(notebook(ROW)) == []
-    assert "claims are ['1.1']" in wrong_verdicts(notebook())[0]
-    assert "claims are ['1.1']" in wrong_verdicts(notebook(ROW, {**ROW, "id": "9.9"}))[0]
-    assert "claims are ['1.1']" in wrong_verdicts(notebook(ROW, ROW))[0]
-    assert "verdict 'maybe' is none of" in wrong_verdicts(notebook({**ROW, "verdict": "maybe"}))[0]
-    for key in ("claim", "measured", "control"):
-        assert f"nothing under '{key}'" in wrong_verdicts(notebook({**ROW, key: " "}))[0]
-
-
-def test_changed_verdicts_are_found() -> None:
-    assert changed_verdicts(notebook(ROW), notebook({**ROW, "measured": "91 %"})) == []
-    other = {**ROW, "measured": "55 %", "verdict": "does not hold here"}
-    [said] = changed_verdicts(notebook(ROW), notebook(other))
-    assert "holds (90 %; control: 50 %)" in said and "does not hold here (55 %" in said
-    assert "no verdict" in changed_verdicts(notebook(ROW), notebook())[0]
-
-
 def test_missing_outputs_are_found() -> None:
-    bare, not_run = notebook(ROW), notebook(ROW)
+    bare, not_run = lab(ANSWER), lab(ANSWER)
     bare.cells[0].outputs = []
     not_run.cells[0].execution_count = None
-    assert missing_outputs(notebook(ROW), notebook(ROW)) == []
-    assert "committed it shows []" in missing_outputs(bare, notebook(ROW))[0]
-    assert "not run from top to bottom" in missing_outputs(not_run, notebook(ROW))[0]
+    assert missing_outputs(lab(ANSWER), lab(ANSWER)) == []
+    assert "committed it shows []" in missing_outputs(bare, lab(ANSWER))[0]
+    assert "not run from top to bottom" in missing_outputs(not_run, lab(ANSWER))[0]
 
 
 def test_crowding() -> None:
@@ -454,21 +386,19 @@ def test_crowding() -> None:
 
 
 def test_whose_limits_are_whose() -> None:
-    """A lesson that is not rewritten names its own; a model takes time to unpack before anything else."""
+    """A model takes time to unpack before anything else."""
 
-    def most(name: str, built: NotebookNode) -> tuple[float, float]:
+    def most(name: str, source: str = "") -> tuple[float, float]:
+        built = lab(source=source)
         return Run(name, built, built, "", 1, 1, 1).most_seconds
 
-    assert most(OLD, notebook(ROW)) == (10, MOST_SECONDS_A_CELL)
-    assert most("01_new", notebook()) == (90, 30) and most("1_1_a", lab()) == (60, 40)
+    lesson, several = "03_tiny_gpt", "3_2_scaling"  # a lab that answers two claims
+    assert most(lesson) == (90, 30) and most(several) == most("1_1_relations") == (60, 40)
     model = "tokenizer, model = load_smollm2()"
-    assert most("01_new", notebook(source=model)) == (90 + UNPACKING, 30 + UNPACKING)
-    assert most(OLD, notebook(source=model)) == (10, MOST_SECONDS_A_CELL)
-    bytes_ = [most_bytes("01_new", notebook()), most_bytes("1_1_a", lab()), most_bytes(OLD, notebook())]
-    assert bytes_ == [800_000, 400_000, MOST_BYTES]
+    assert most(lesson, model) == (90 + UNPACKING, 30 + UNPACKING)
 
 
-QUICK = Run("1_1_a", lab(), lab(), "", seconds=5, slowest_cell=5, memory=1e9, processor=5)
+QUICK = Run("1_1_relations", lab(), lab(), "", seconds=5, slowest_cell=5, memory=1e9, processor=5)
 SLOW = {
     "seconds": (60 * SLOW_DAY + 1, f"seconds, more than {60 * SLOW_DAY:.0f}:"),
     "slowest_cell": (40 * SLOW_DAY + 1, "in one cell"),
@@ -499,6 +429,6 @@ def test_on_a_crowded_machine_a_notebook_may_take_longer() -> None:
 
 def test_a_lesson_finds_only_what_it_asks_for(tmp_path: Path) -> None:
     """gguf is not on Colab: a lesson that imports it and does not install it fails, whatever others do."""
-    nbformat.write(notebook(source="import gguf"), tmp_path / "a.ipynb")
+    nbformat.write(lab(source="import gguf"), tmp_path / "a.ipynb")
     run = run_lesson(tmp_path / "a.ipynb", tmp_path)
     assert "No module named 'gguf'" in run.said
