@@ -19,9 +19,11 @@
 #
 # A language model knows what it has read in training. It has read neither your notes nor yesterday's news. So before it answers, you search a **knowledge base** (知识库) for a text that may help, and put that text into the **prompt** (提示), the text that the model continues. This is called **retrieval-augmented generation**, RAG.
 #
-# Here you build both halves, the search and the answer. You measure them, and find out where such a system fails.
+# Why not put everything into the prompt? A model reads only so much at a time, and it reads worse the more it gets.
 #
-# **Time:** an evening, about 95 minutes. There is a good place to stop after section 3. **You need** lesson 1 (tokens become vectors), and from lesson 3 that a model writes by going on with a text.
+# Here you take both halves apart, the search and the answer. You measure them, and find out where such a system fails.
+#
+# **Time:** an evening, about 95 minutes. There is a good place to stop after section 3. The cells run for one to three minutes in all. **You need** lesson 1 (tokens become vectors), and from lesson 3 that a model writes by going on with a text.
 
 # %% tags=["diagram"] fold="Drawing: from a question to an answer with its source"
 figure, axes = blank(9.6, 3.3)
@@ -53,7 +55,7 @@ show(
 )
 
 # %% [markdown]
-# Our knowledge base holds 162 short *cards*. Most carry a statement from the five Chinese articles of this course (A0 to A4; lesson 0 names them), in our English words. Some are invented decoys. Our language model is SmolLM2, with 135 million weights: very small, so that it runs anywhere. This is the whole system:
+# Our knowledge base holds 162 short *cards*. Most carry a statement from the five Chinese articles of this course (A0 to A4; lesson 0 names them), in our English words. Some are invented, to be confused with others. Our language model is SmolLM2, with 135 million weights (its learned numbers): very small, so that it runs anywhere. We call it the **reader**. This is the whole system; `embed` comes in section 2, and `card.en` is a card's English text:
 
 # %% fold="Load the model that writes, and make a vector of each card (section 2)"
 reader = Reader(*load_smollm2(), batch=20)
@@ -79,7 +81,7 @@ print(f"With retrieval:   {answer}")
 print(f"Source, {card.source}:       {card.en}")
 
 # %% [markdown]
-# The model alone makes something up. With the card it answers right, and you can check it. This is the text that it was given. Two examples with invented facts show the form; then come our card and our question. (For "the model alone", the lines that begin with *Context* are left out.)
+# The model alone makes something up. With the card it answers right, and you can check it. This is the text that it was given. Two examples with invented facts show the form; then come our card and our question. (For "the model alone", all lines that begin with *Context* are left out, in the examples too.)
 
 # %%
 print(prompt(card.en, question))
@@ -95,7 +97,7 @@ print(prompt(card.en, question))
 # Four documents of four words, and the query *rain prices*. Documents that share no word with it get 0. For the others, two ideas:
 #
 # - A **rare word** tells you more than a common one. If n of N documents hold it, it weighs ln(1 + (N − n + ½) / (n + ½)), its *inverse document frequency* (逆文档频率, idf). The halves keep it finite when n is 0.
-# - A second occurrence adds **less than the first**: f times count f / (f + 1.5). This is 0.4 for one time, 0.57 for two, and never reaches 1. (The 1.5 is a setting; between 1 and 2 is usual.)
+# - A second occurrence adds **less than the first**: a word that occurs f times counts as f / (f + 1.5). This is 0.4 for once, 0.57 for twice, and never reaches 1.
 #
 # A document's score is the sum over the query's words of weight times count. This is **BM25** (Robertson et al. 1994). By hand, and from the library `bm25s`:
 
@@ -118,7 +120,7 @@ library = scores_by_words(["rain prices"], documents)[0]
 print("the library:          ", [f"{score:.3f}" for score in library.tolist()])
 
 # %% [markdown]
-# *Rain* stands in two documents and weighs ln 2 = 0.69; *prices* stands in one and weighs 1.20. So a single *prices* outweighs three times *rain*. The library does one thing that cannot be seen here, since our documents are of equal length: a longer document holds more words by chance, so its score is lowered.
+# *Rain* stands in two documents and weighs ln 2 = 0.69; *prices* stands in one and weighs 1.20. So one *prices* outweighs three *rain*s. The library also lowers the score of longer documents, which hold more words by chance; ours are of equal length.
 #
 # And our opening question?
 
@@ -129,7 +131,7 @@ print(f"first by words: {card_texts[order[0]]}")
 print(f"the right card: rank {order.index(CARDS.index(card)) + 1} of {len(CARDS)}")
 
 # %% [markdown]
-# The right card shares only *Shanghai*, *a* and *the* with the question; the first one shares *Shanghai*, *from* and *and*. Words alone would not have answered it.
+# Words alone would not have answered it: the right card shares only *Shanghai*, *a* and *the* with the question.
 #
 # **Check yourself.** Someone asks *What does a ticket cost?* The right document says: *Admission is nine yuan.* What is its score?
 #
@@ -144,7 +146,7 @@ print(f"the right card: rank {order.index(CARDS.index(card)) + 1} of {len(CARDS)
 #
 # An **encoder** (编码器) is a Transformer that does not write. It gives a vector for each token, as in lesson 1, but each token may look at all others, before and behind. Ours is MiniLM, with 23 million weights and vectors of 384 numbers. We take their mean: one vector for the text, its **embedding** (嵌入).
 #
-# It was trained on a billion pairs of texts that belong together, such as a question and its answer, or a title and its text. The vectors of a pair were pulled together, those of other texts pushed apart (*contrastive learning*, 对比学习). So it learned from texts that belong together which words have to do with each other.
+# It was trained on a billion pairs of texts that belong together, such as a question and its answer. The vectors of a pair were pulled together, those of other texts pushed apart (*contrastive learning*, 对比学习).
 
 # %% tags=["diagram"] fold="Drawing: two texts become two vectors"
 figure, (axes, plane) = plt.subplots(1, 2, figsize=(9.4, 2.9), width_ratios=(3, 1.1))
@@ -170,15 +172,15 @@ plane.annotate(
     arrowprops={"arrowstyle": "-", "connectionstyle": "arc3,rad=0.3"},
 )
 plane.text(2.4, 0.9, "cosine 0.96", fontsize=10)
-plane.set_title("with two numbers, not 384", fontsize=10)
+plane.set_title("invented, and two numbers, not 384", fontsize=10)
 show(
     figure,
     alt="Two texts are cut into tokens. MiniLM makes a vector for each token; the mean of a text's vectors is the text's vector. "
-    "At the right, two vectors of two numbers in place of 384, (3, 4) and (4, 3), with a small angle between them, cosine 0.96.",
+    "At the right, two invented vectors of two numbers in place of 384, (3, 4) and (4, 3), with a small angle between them, cosine 0.96.",
 )
 
 # %% [markdown]
-# Two vectors are compared by the angle between them: by its **cosine** (余弦), which is 1 for the same direction and 0 for a right angle. For (3, 4) and (4, 3), which both have length 5, it is (3 · 4 + 4 · 3) / (5 · 5) = 0.96. If you divide each vector by its length first (`F.normalize`), the dot product alone is the cosine. This is the function that ran above:
+# Two vectors are compared by the angle between them: by its **cosine** (余弦), which is 1 for the same direction and 0 for a right angle. For (3, 4) and (4, 3), which both have length 5, it is (3 · 4 + 4 · 3) / (5 · 5) = 0.96. If you divide each vector by its length first (`F.normalize`), the dot product alone is the cosine. This is the function that ran above. A mask says which tokens are there only to fill up the shorter texts; these are left out of the mean.
 
 # %% reuse="cells/retrieval:embed" open=true
 
@@ -192,19 +194,22 @@ asked, right_one, wrong_one = embed(
 )
 print(f"the right document, one word in common:    {asked @ right_one:.2f}")
 print(f"the wrong document, four words in common:  {asked @ wrong_one:.2f}")
+fit = embed([question])[0] @ card_vectors.T
+rank = ranking_of(fit[None])[0].tolist().index(CARDS.index(card)) + 1
+print(f"the opening question: its card has rank {rank} by meaning, cosine {fit.max():.2f}")
 
 # %% [markdown]
-# The right one is ahead, though barely: shared words count for an encoder, too, only not alone.
+# The right one is ahead, though barely: for an encoder, too, shared words count, only not alone. And so the opening question got its card.
 #
-# **Which search finds more?** That depends on how people ask, so we ask in two ways that favour one search each. First, 75 **questions**, worded unlike the cards on purpose. Each has one or two *gold cards*, which are needed to answer it. Second, for each of the 162 cards **three of its own words**, drawn at random. We count how often the first card is a gold card.
-
-# %% [markdown]
-# **And both together?** Their scores have different units, so we use ranks: a card gets 1 / (60 + rank) from each search, and the two are added. A card at ranks 5 and 6 gets 1/65 + 1/66 = 0.0305, one at ranks 1 and 30 only 1/61 + 1/90 = 0.0275. A card that is fairly high in both lists wins. (*Reciprocal rank fusion*, 倒数排名融合; 60 is customary.)
+# **Which search finds more?** That depends on how people ask, so we ask in two ways, each of which favours one search. First, 75 **questions**, worded unlike the cards on purpose. Each has its *gold card*, which is needed to answer it; 14 need two. Second, for each of the 162 cards **three of its own words**, drawn at random. We count how often the first card is a gold card (for the three words: the card that they come from).
 #
 # **Predict.** For what share of the 75 questions is the first card by words a gold card?
 
 # %%
 guess_by_words = None  # for instance 0.5
+
+# %% [markdown]
+# **And both together?** Their scores have different units, so we use ranks: a card gets 1 / (60 + rank) from each search, and the two are added. Ranks 5 and 6 give 1/65 + 1/66 = 0.0305, ranks 1 and 30 only 1/61 + 1/90 = 0.0275: a card that is fairly high in both lists wins. (*Reciprocal rank fusion*, 倒数排名融合; 60 is customary.)
 
 # %% fold="Both searches, and both together, on questions and on three words"
 import random
@@ -284,13 +289,13 @@ show(
 )
 
 # %% [markdown]
-# The black bars are *intervals*: how far another choice of questions might have moved the result. We imitate that by drawing as many questions as there are out of ours, some twice, some not at all, 2,000 times. The bar holds the middle 95% of the means.
+# The black bars are *intervals*: how far another choice of questions might have moved the result. We imitate that by drawing as many questions as there are out of ours, some twice, some not at all, 2,000 times. Of the 2,000 means, the middle 95% lie within the bar.
 #
-# So neither search is the better one: it depends on whether people use the text's own words. (Even *models by of* finds its card as a rule, for few cards hold all three.) And fused is not best of all. It lies in between, since the weaker search drags the stronger one down. [Lab 5.11](labs/5_11_fusion.ipynb) shows when fusion does pay.
+# Each search wins the test that favours it, and by a wide margin. So it matters whether people use the text's own words. And fused is not best of all. It lies in between, since the weaker search drags the stronger one down. [Lab 5.11](labs/5_11_fusion.ipynb) shows when fusion does pay.
 #
 # **Check yourself.** In your company people search for part numbers such as *KX-4471*. What do you try first?
 #
-# - <details><summary>By meaning: it is the newer method</summary> `embed` gives "Spare pump KX-4471" and "Spare pump KX-4470" a cosine of 0.96: the wrong pump is hardly further away than the right one.</details>
+# - <details><summary>By meaning: it is the newer method</summary> `embed` gives "Spare pump KX-4471" and "Spare pump KX-4470" a cosine of 0.96, so a question about one lies about as near to the other.</details>
 # - <details><summary>By words</summary> Right: a rare word that must match exactly is what BM25 is best at.</details>
 # - <details><summary>Both fused: it can never be worse</summary> It was worse than the better one, twice, in the figure.</details>
 
@@ -364,7 +369,7 @@ your_turn(
 #
 # And our two searches, on the 75 questions:
 
-# %% fold="Table: two measures of both searches"
+# %% fold="Table: three measures of both searches"
 for name, scores in (("by words", by_words), ("by meaning", by_meaning)):
     orders = ranking_of(scores).tolist()
     first = [
@@ -372,17 +377,20 @@ for name, scores in (("by words", by_words), ("by meaning", by_meaning)):
     ]
     recalls = [len(gold & set(order[:5])) / len(gold) for order, gold in zip(orders, gold_of)]
     print(
-        f"{name:11} hit@1 {statistics.mean(rank == 1 for rank in first):.2f}   recall@5 {statistics.mean(recalls):.2f}"
+        f"{name:11} hit@1 {statistics.mean(rank == 1 for rank in first):.2f}   "
+        f"MRR {statistics.mean(1 / rank for rank in first):.2f}   recall@5 {statistics.mean(recalls):.2f}"
     )
 
 # %% [markdown]
-# By meaning, two thirds of the first cards are gold, and nearly nine tenths of a question's gold cards are among the first five. So handing over five cards looks tempting. But somebody has to read them, and a second card breaks more right answers than it rescues ([Lab 5.3](labs/5_3_two_failures.ipynb)). We hand over one.
+# By meaning, nearly nine tenths of a question's gold cards are among the first five. So handing over five cards looks tempting. But the model has to read them all, and a second card breaks more right answers than it rescues ([Lab 5.3](labs/5_3_two_failures.ipynb)). We hand over one.
 #
 # **Check yourself.** Your system shows the model a single card. Which measure tells you what the model gets?
 #
 # - <details><summary>recall@5</summary> The model never sees cards 2 to 5.</details>
 # - <details><summary>hit@1</summary> Right, as long as one card is enough to answer.</details>
 # - <details><summary>nDCG, since it uses the whole ranking</summary> It rewards gold cards that nobody will read.</details>
+#
+# This is a good place to stop for today. The main experiment comes next.
 
 # %% [markdown]
 # ## 4 · What does the model do with a card?
@@ -396,7 +404,7 @@ for name, scores in (("by words", by_words), ("by meaning", by_meaning)):
 # - the **found card**: the first by meaning;
 # - the **gold card** (or both, where two are needed): as if the search were perfect.
 #
-# Each question comes with a pattern for right answers, such as `10 trillion` for a number of weights. An answer is right if it matches, in at most eight words: copying the whole card does not count. Nor do *110 trillion* or *10 trillion kilograms*.
+# Each question comes with a pattern for right answers, such as `10 trillion` for a number of weights. An answer is right if it fits the pattern and has at most eight words, so that copying the whole card does not count.
 #
 # **Predict.** What share is right with the found card, and with the gold card?
 
@@ -482,6 +490,9 @@ gains = {
 }
 for name, gain in gains.items():
     print(f"{name} would add {estimate(gain)}")
+one_gold = [i for i, each in enumerate(QUESTIONS) if len(each.gold) == 1]
+on_one = estimate([gains["a perfect search"][i] for i in one_gold])
+print(f"    on the {len(one_gold)} questions that need one card: {on_one}")
 
 # %% [markdown]
 # So there are two ways to fail:
@@ -489,13 +500,13 @@ for name, gain in gains.items():
 # - **not found** (grey): the card with the answer was not handed over.
 # - **not extracted** (未能提取, orange): it was there, and the model did not get the answer out.
 #
+# What do you read from the bars? Say it in a sentence before you open this.
+#
 # <details><summary>Our explanation</summary>
 #
-# Alone, the model knows almost nothing of this. (0 of 75 is not *never*: the true share may be up to 4%.) A random card does not help, so it is the text that counts. With the found card about a third is right.
+# Without a card, the model gets 1 of 75 right. A random card does not help, so it is the text that counts. (0 of 75 is not *never*: the true share may be up to 4%, whatever its interval says.) With the found card about a third is right.
 #
-# Grey is the larger failure. But when a better search turns grey into found, only a part of that turns green: even with the gold card, this small reader fails on nearly half of the questions. So a perfect search and perfect reading would add about the same. Ask what a cure would add, not how large a failure looks.
-#
-# (The first card was gold for 0.67 of the questions, and yet only 0.59 have the card with the answer. Where two cards are needed, the search sometimes found the other one.)
+# Grey is the larger failure. But when a better search turns grey into found, only a part of that turns green: even with the gold card, this small reader fails on nearly half of the questions. So both cures would add about the same. Ask what a cure would add, not how large a failure looks.
 #
 # </details>
 #
@@ -511,9 +522,9 @@ for key in ("q01", "q24"):
     print(f"With that:    {answers['gold card'][i]}\n")
 
 # %% [markdown]
-# The first question got the wrong card, about another year and another measure; with the gold card the answer is right. The second had the right card all along, and the model still wrote a number of its own.
+# The first question got a card about another year; with the gold card the answer is right. The second had the right card all along, and the model still wrote a number that is not on it.
 #
-# How much of the orange is due to the small model? The course downloads nothing, so we cannot show you. If you can load a larger model (on Colab, from the Hugging Face hub), name it here:
+# How much of the orange is due to the small model? That takes a larger model, which the course does not bring along. If you can load one (on Colab, from the Hugging Face hub), name it here:
 
 # %%
 LARGER = None  # for instance "HuggingFaceTB/SmolLM2-1.7B-Instruct": 3.4 GB to load, and slow without a GPU
@@ -545,7 +556,7 @@ else:
 #
 # *The system names a card for each answer. Does that make the answer true?*
 #
-# Call an answer **supported** (有据) if all that it adds to the question stands on the card that it names: each of its words and figures, but for *the*, *of* and the like. For found cards, we count right and wrong answers, supported or not:
+# Call an answer **supported** (有据) if each of its words and figures stands in the question or on the card that it names. (*The*, *of* and the like do not count.) For found cards, we count right and wrong answers, supported or not:
 
 # %% fold="Table: right and wrong, supported and not"
 supports = [
@@ -566,13 +577,14 @@ for i in wrong_but_supported[:3]:
     print(
         f"\n{questions[i]}\n  answer: {answers['found card'][i]}\n  source: {cards_for['found card'][i]}"
     )
+    print(f"  gold card: {cards_for['gold card'][i]}")
 
 # %% [markdown]
-# Nearly all right answers are supported, but so are nearly half of the wrong ones. In these three, the figure does stand on the card; only it answers another question. Such an answer looks better than an invention, because you can look it up.
+# Nearly all right answers are supported, but so are nearly half of the wrong ones. In these three, the figure does stand on the card; only it answers another question.
 #
-# So a source does not make an answer true. It tells you *where to look*, and you have to read it with your question in mind. Still, it is worth something: if you show supported answers only, one right answer is lost and 29 wrong ones are gone. (They lack support because the model wrote something that is on no card.) ([Lab 5.8](labs/5_8_sources.ipynb) measures this.)
+# So a source does not make an answer true. It tells you *where to look*. Still, it is worth something: if you show supported answers only, one right answer is lost and 29 wrong ones are gone. ([Lab 5.8](labs/5_8_sources.ipynb) measures this.)
 #
-# **Check yourself.** A card itself may be wrong. (Some of ours are: the articles err.) The model answers from it faithfully. Then the answer is
+# **Check yourself.** A card itself may be wrong. (Some of ours are: the articles err, and the cards repeat it.) The model answers from it faithfully. Then the answer is
 #
 # - <details><summary>supported, and wrong</summary> Right. (In our table such an answer counts as right: we compare with the gold card, not with the world.)</details>
 # - <details><summary>not supported</summary> All that it says stands on the card.</details>
@@ -598,7 +610,7 @@ print(
 )
 
 # %% [markdown]
-# Not one says that the answer is not known. The prompt does not offer that; [Lab 5.4](labs/5_4_not_knowing.ipynb) offers it. Here *we* decide when to keep silent. A simple way is a **threshold** (阈值): answer only if the cosine of the found card reaches it. By hand, with six questions and a threshold of 0.6:
+# Not one says that the answer is not known. Our prompt does not say that it may say so; the one in [Lab 5.4](labs/5_4_not_knowing.ipynb) does. Here *we* decide when to keep silent. A simple way is a **threshold** (阈值): answer only if the cosine of the found card reaches it. By hand, with six questions and a threshold of 0.6:
 
 # %%
 cosines = [0.8, 0.75, 0.7, 0.6, 0.5, 0.4]
@@ -608,7 +620,7 @@ print(f"coverage: {len(answered)} of 6 questions get an answer")
 print(f"risk: {answered.count(False)} of these {len(answered)} answers is wrong")
 
 # %% [markdown]
-# **Coverage** (覆盖率) is the share of questions that get an answer; **risk** is the share of wrong ones among these answers. Without a threshold, coverage is 1 and risk one half. Now the same with all 75 + 38 questions; move the threshold:
+# **Coverage** (覆盖率) is the share of questions that get an answer; **risk** is the share of wrong ones among these answers. If all six are answered, coverage is 1 and risk 3/6. Now the same with all 75 + 38 questions, where each answer to one of the 38 counts as wrong. Move the threshold:
 
 # %% fold="Play: risk and coverage"
 cosines_of_all = by_meaning.amax(1).tolist() + near.amax(1).tolist()
@@ -664,9 +676,9 @@ print(
 print(f"by the cosine, as many answers: risk {estimate(wrong_by_cosine)}")
 
 # %% [markdown]
-# The threshold buys little. At the red dot (chosen because it is among the best) most answers are still wrong, and the interval reaches past the grey line: that it beats silence at random is not shown. Asking for support does a little better than the cosine with as many answers.
+# The threshold buys little. At the red dot (chosen because it is among the best) most answers are still wrong, and the interval reaches past the grey line: we have not shown that it beats keeping silent at random. Far left, the few highest cosines do no better. Showing supported answers only does help: its interval ends below the grey line. Whether it beats the cosine with as many answers, these two intervals cannot tell.
 #
-# Why so poor? A question about a year that no card covers lies as near to another year's card as a good question does: *handsets in 2025* has a cosine of 0.76 with a card about 2024. And the cosine cannot tell whether the model will get the answer out. (The level of the risk depends on our mix: a third of the questions has no answer. [Lab 5.4](labs/5_4_not_knowing.ipynb) tries the model's own probabilities.)
+# Why so poor? A question about a year that no card covers may lie just as near to another year's card as a good question to its own: *handsets in 2025* has a cosine of 0.76 with a card about 2024. And the cosine cannot tell whether the model will get the answer out. [Lab 5.4](labs/5_4_not_knowing.ipynb) tries the model's own probabilities.
 #
 # **Check yourself.** You raise the threshold. What happens?
 #
@@ -743,12 +755,10 @@ your_turn(
 # ```
 # </details>
 #
-# To try it, we write all cards of a source one after another, as a running text, and cut that. Left: what share of the facts does no chunk hold whole? Right: for the 61 questions with one gold card, how often does the *first* chunk by meaning hold it whole?
+# To try it, we write all cards of a source one after another, as a running text, and cut that. The figure shows two things. Left: what share of the facts does no chunk hold whole? Right: for the 61 questions with one gold card, how often does the *first* chunk by meaning hold it whole?
+
 
 # %% fold="Cut the sources into windows, and search these"
-one_gold = [i for i, question in enumerate(QUESTIONS) if len(question.gold) == 1]
-
-
 def cut(window: int, overlap: int) -> list[str]:
     """Every source as one text, in windows of so many words."""
     chunks = []
@@ -818,12 +828,12 @@ print(f"overlap minus none:                {estimate(overlapping - windows)}")
 print(f"between the facts minus overlap:   {estimate(between - overlapping)}")
 
 # %% [markdown]
-# Our facts have 5 to 27 words. With an overlap of 20, hardly one is cut. What this adds to the search lies at the edge of what 61 questions can show. Best is a cut between the facts. (Our running text is made of cards, which favours that cut.) In your own texts, paragraphs and sentences come closest to it. Overlap is for what is still too long.
+# Our facts have 5 to 27 words. With an overlap of 20, hardly one is cut. The search gains by that, but with 61 questions the interval just touches 0. Cutting between the facts works best, although the overlap left hardly a fact cut: a window holds several facts, and the mean of their vectors is near to no single question. (Our guess. And our text is made of cards, which favours this cut.) In your own texts, cut at paragraphs; overlap is for what is still too long.
 #
 # **A checklist** for your own documents:
 #
-# 1. Collect real questions, each with the place where its answer stands, and some that your texts do not answer. (With 75, our intervals reach about 0.1 to each side.)
-# 2. Cut at paragraphs. Put the title of the document in front of each chunk, or nobody knows who "the company" is.
+# 1. Collect real questions, each with the place where its answer stands, and some that your texts do not answer.
+# 2. Put the title of the document in front of each chunk, or nobody knows who "the company" is.
 # 3. Try words, meaning, and both, and compare hit@1 and recall@5 on *your* questions.
 # 4. Tell the two failures apart (section 4), and work on the one whose cure adds more.
 # 5. If recall@5 is far above hit@1, let a second, slower model read the five best again, each together with the question, and sort them anew (*reranking*, 重排序).
@@ -837,20 +847,22 @@ for count in (1_000, 10_000, 100_000):
     vectors = F.normalize(torch.randn(count, 384), dim=1)
     took = seconds(lambda: (vectors @ query).topk(5))[0]
     print(f"{count:7,} vectors: {1000 * took:6.2f} ms")
+took = seconds(lambda: reader.complete([prompt(card.en, question)]), repeats=3)[0]
+print(f"writing one answer: {1000 * took:.0f} ms")
 
 # %% [markdown]
-# A hundred thousand passages are no problem: writing the answer takes longer. A million need 1.5 GB, and at least ten times the last line (memory becomes the limit). With so many, or with many users, people use an *index*: it follows links between neighbouring vectors and so compares with a few thousand only (HNSW, in the library FAISS). A *cache* keeps answers to questions that come again and again.
+# A hundred thousand passages are no problem: writing the answer takes longer. A million need 1.5 GB, and at least ten times as long as a hundred thousand. For so many, people use an *index*: it follows links between neighbouring vectors and compares with a few thousand only (HNSW, in the library FAISS). A *cache* keeps answers to questions that come again.
 #
 # **Check yourself.** Facts in your texts are at most 15 words long. Windows of 40 words overlap by 20. Can there be a fact that no window holds whole?
 #
 # - <details><summary>No</summary> Right. Whatever is at most as long as the overlap lies whole in some window.</details>
-# - <details><summary>Yes, at each edge</summary> Where one window ends, the next has already begun 20 words before.</details>
-# - <details><summary>Only at the end of the text</summary> The last window reaches the end, so nothing is lost there either.</details>
+# - <details><summary>Yes, at each edge</summary> Where one window ends, the next began 20 words before.</details>
+# - <details><summary>Only at the end of the text</summary> The last window reaches the end.</details>
 
 # %% [markdown]
 # ## To keep: ask your own notes
 #
-# Name a folder with Markdown files, text files or notebooks. They are cut at their paragraphs, and the same search and the same model answer from them. As long as you name none, we use three short sample notes.
+# Name a folder with Markdown files, text files or notebooks. They are cut at their paragraphs, and the same search and the same model answer from them. Until you name one, we use three sample notes.
 
 # %%
 FOLDER = None  # for instance "notes", or on Colab "/content/drive/MyDrive/notes"
@@ -916,18 +928,18 @@ def ask_notes(question: str) -> None:
     print(f"{reply.text}\n    from {file}: {text}")
 
 
-play(ask_notes, question="From which platform does the train to Vienna leave?")
+play(ask_notes, question="How long does the oven take to get to 200 degrees?")
 
 # %% [markdown]
-# Try questions that your notes do not answer. Read the source each time: was it the wrong paragraph, or the right one badly read?
+# Now ask it *From which platform does the train to Vienna leave?* It finds the right paragraph and answers with the time: *not extracted*, and yet supported. Then ask what your notes do not answer. Read the source each time: was it the wrong paragraph, or the right one badly read?
 #
 # ## What you take with you
 #
 # 1. RAG is a search and a reader: find a text, put it before the question, let the model answer, name the text.
 # 2. Search by words finds exact words, search by meaning finds other words for the same. Measure both on your own questions.
-# 3. Where the base has the answer, two things go wrong: its card is not found, or the answer is not extracted. Each needs a cure of its own.
+# 3. Where the base has the answer, two things go wrong: its card is not found, or the answer is not extracted. For the first, mend the search; for the second, try a larger model or a shorter text.
 # 4. A source tells you where to look. It does not make the answer true.
-# 5. Where the base has no answer, this model answers all the same. Keeping silent trades answers for errors, and a threshold on the cosine does so poorly.
+# 5. Where the base has no answer, this model answers all the same. Keeping silent avoids errors at the price of right answers, and a threshold on the cosine does it poorly.
 #
 # ## What the articles claim about it
 #
@@ -937,8 +949,8 @@ play(ask_notes, question="From which platform does the train to Vienna leave?")
 #
 # ## Where this stops
 #
-# Cards and questions have one author, and the model is tiny. Compare methods here; do not carry a single figure over to your own documents.
+# Cards and questions have one author, and the model is tiny. Compare methods here, and carry no figure over to your own documents.
 #
 # **To read on.** Lewis et al. 2020, who named RAG ([2005.11401](https://arxiv.org/abs/2005.11401)) · Robertson and Zaragoza 2009, *The Probabilistic Relevance Framework: BM25 and Beyond* · Reimers and Gurevych 2019, Sentence-BERT ([1908.10084](https://arxiv.org/abs/1908.10084))
 #
-# **Now you.** `exercises/05_rag/rag.ipynb`: chunks, BM25, neighbours, fusion, measures and thresholds, for any input.
+# **Now you.** In `exercises/05_rag/rag.ipynb` you write chunks, BM25, neighbours, fusion, measures and thresholds yourself, as functions that work on any input.
