@@ -107,7 +107,7 @@ class Result(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How one of the lesson's models is built and trained. `times`: for so many times nanoGPT's seconds."""
+    """How one of the models (lab 3.5) is built and trained. `times`: for so many times nanoGPT's seconds."""
 
     model: dict[str, Any]
     batch: dict[str, int]
@@ -161,7 +161,7 @@ def define(keys: Sequence[str], names: dict[str, Any]) -> dict[str, Any]:
 
 
 def lesson_cells() -> dict[str, Any]:
-    """What the lesson's named cells define: the model and the training are written there and nowhere else."""
+    """What the named cells of lab 3.5 define: the model and the training are written nowhere else."""
     import torch
     import torch.nn.functional as F
     from torch import Tensor, nn
@@ -245,7 +245,7 @@ def nanogpt(folder: Path, ids: Sequence[int], V: int, seed: int, steps: int = ST
 def train(
     cells: dict[str, Any], recipe: Recipe, ids: Any, V: int, seed: int, budget: float
 ) -> tuple[Result, Any]:
-    """Train one of the lesson's models; the result and the model. `budget`: nanoGPT's processor seconds."""
+    """Train one of the models; the result and the model. `budget`: nanoGPT's processor seconds."""
     import torch
 
     cut = int(0.9 * len(ids))
@@ -302,7 +302,7 @@ def count_ngrams(cells: dict[str, Any], ids: Any, V: int, order: int = 7) -> tup
 def half_and_half(cells: dict[str, Any], model: Any, given: Any, ids: Any, T: int) -> float:
     """The loss of half the probability from each, of a model and of the counts.
 
-    As in the lesson, the model's windows overlap by half: all but the first characters have T/2 before them.
+    As in lab 3.5, the model's windows overlap by half: all but the first characters have T/2 before them.
     """
     held_out = ids[int(0.9 * len(ids)) :]
     p = cells["given_to"](model, held_out, T).double()

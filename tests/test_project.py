@@ -161,3 +161,11 @@ def test_errors_in_notebooks_are_found(tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[failed])])
     nbformat.write(notebook, tmp_path / "failed.ipynb")
     assert errors(tmp_path / "failed.ipynb") == ["ValueError: no"]
+
+
+def test_the_checker_needs_no_warm_process() -> None:
+    """Both use copies.py; they used to import each other."""
+    program = "import sys, course.grading.checker; print('course.grading.warm' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

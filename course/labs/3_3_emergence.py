@@ -326,7 +326,7 @@ show(
 # **The dictionary: a jump of the measure.** Each word has its own moment, frequent words early, rare ones late. Many small jumps at different moments add up to a slope. Whole answers see only its last stretch: 10% need p = 0.87, 90% need
 # 0.993. The dots, p^16, lie on them. (They are steeper than the smooth learner's: the last rare words come nearly together.)
 #
-# **Copying: a jump of the model.** The second head finds its place only if the first has noted, at each letter, which one came before. That note is worth nothing until the second head reads it. So for long, little gets better. Then each head makes the other
+# **Copying: a jump of the model.** The second head is of use only if the first notes, at each letter, which one came before. That note is worth nothing until the second head reads it. So for long, little gets better. Then each head makes the other
 # more useful. They serve *all* letters, so all three measures rise together. (That the heads need each other we infer: with one layer, nothing jumps.)
 #
 # **Not from nothing.** Before the jump, the model has begun to guess among the letters of this row.

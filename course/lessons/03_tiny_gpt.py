@@ -1053,7 +1053,7 @@ for count in (60, 250):
 # %% [markdown]
 # The longer the text, the more it saves. The price is memory.
 #
-# **What did training cost?** Each weight takes part in a multiplication and an addition for each token, and in twice as many on the way back. So training N weights on n tokens takes about **6 N n operations**:
+# **What did training cost?** Each weight takes part in a multiplication and an addition for each token, and in twice as many on the way back. So training N weights on n tokens takes about **6 N n operations**. (The token table is only looked up, but we count it: in a large model it is a small part.)
 
 # %%
 operations = 6 * sum(p.numel() for p in gpt.parameters()) * STEPS * 8 * T  # 8 pieces a step

@@ -197,6 +197,12 @@ def balance_loss(p, chosen, machine, counted):
 # + p[~counted] = 0
 # + p, chosen = p[counted], chosen[counted]
 
+# %% wrong="empties chosen, and is right about what was in it" says=["changes its argument chosen", ""] points=[0, 1] of="solution"
+# - p, chosen = p[counted], chosen[counted]
+# + given, chosen = chosen, chosen[counted].clone()
+# + given[:] = 0
+# + p = p[counted]
+
 # %% wrong="a loss of shape (1,)" says="its shape is (1,), not ()" points=[0, 0] of="solution"
 # - return len(machine) * (f * P / held).sum()
 # + return len(machine) * (f * P / held).sum(dim=0, keepdim=True)
