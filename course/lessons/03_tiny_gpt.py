@@ -425,7 +425,7 @@ print(f"first loss {loss:.2f}, ln V = {math.log(V):.2f}")
 # %% [markdown]
 # **AdamW** is the usual optimizer. For each weight it keeps a running mean of the gradients and one of their squares, and moves the weight by `rate` · mean / √(mean of squares). So all weights move at about the same pace.
 #
-# `share` is the plan of the learning rate (学习率): up during the first 2% of the steps (warm-up, 预热), down to 0 over the last 30%, so that the weights settle.
+# `share` is the plan of the learning rate (学习率): up during the first 2% of the steps (warm-up, 预热), for the running means know little at first; down to 0 over the last 30%, so that the weights settle.
 #
 # While your model trained, we tested it on new letters now and then. When did it learn what?
 

@@ -729,7 +729,7 @@ print(f"at 16 domains, {share:.0%} of a domain's examples go to one expert, on a
 #
 # *Does each kind of text have experts of its own?*
 #
-# Back to the GPT of the beginning. An expert belongs to the kind that sends it the largest share of its own bytes. Now take away all experts of Chinese, in both blocks: their bytes must move to the next best expert. What does it cost Chinese, and what the other kinds?
+# Back to the GPT of the beginning. (It keeps its experts busy by the small steps of a bias. Section 3 does not speak for one at k = 1; on this text we did not compare.) An expert belongs to the kind that sends it the largest share of its own bytes. Now take away all experts of Chinese, in both blocks: their bytes must move to the next best expert. What does it cost Chinese, and what the other kinds?
 #
 # There is a trap. Chinese uses its experts more. Perhaps it loses more *only* because more of its bytes must move. So we also divide the cost by the share of bytes that had to move.
 #
