@@ -28,7 +28,7 @@
 # **In every task.** No task needs your answer to another one. No model is loaded. A function leaves its
 # arguments as they are. Any way of computing the right result is right; PyTorch's own functions are
 # allowed. Define helper functions inside the function that uses them. The tests define names of their own
-# (`call`, `check`, `expected`, …), which would replace yours.
+# (`call`, `check`, `right`, …), which would replace yours.
 # Use Python, torch and NumPy: the grader has no pandas, SciPy or scikit-learn. If you want NumPy, import
 # it yourself.
 #
@@ -83,6 +83,38 @@ def cuts(words, text):
     return told("chunk", results)
 
 
+class NoEnd(BaseException):
+    """Not an Exception: so it is nothing that `check_raises` or an answer would catch."""
+
+
+def check_refused(when, function, *arguments):
+    """Fail unless that call raises ValueError, and say when it must.
+
+    A loop without an end is stopped after so many lines of code: a limit in seconds needs signals, which
+    Windows lacks. The grader's stand-ins for functions run elsewhere, and have limits there.
+    """
+    left, before = 20_000, sys.gettrace()
+
+    def count(frame, event, argument):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise NoEnd
+        return count
+
+    try:
+        if inspect.isfunction(function):
+            sys.settrace(count)
+        check_raises(ValueError, function, *arguments)
+    except NoEnd:
+        why = "goes on and on; it must raise ValueError before any loop begins"
+        raise CheckFailed(f"{when}: {function.__name__} {why}") from None
+    except CheckFailed as failed:
+        raise CheckFailed(f"{when}: {str(failed).rstrip(': ')}") from failed
+    finally:
+        sys.settrace(before)
+
+
 def check_no_nan(similarities, why):
     if isinstance(similarities, torch.Tensor) and similarities.isnan().any():
         raise CheckFailed(f"a similarity is NaN: {why}")
@@ -90,21 +122,27 @@ def check_no_nan(similarities, why):
 
 def check_no_pairs(result, what):
     if isinstance(result, list | tuple) and any(isinstance(one, list | tuple) for one in result):
-        raise CheckFailed(f"{what}: it holds pairs; return the numbers of the documents alone")
+        raise CheckFailed(
+            f"{what}: it holds pairs; return the numbers of the documents alone, and add up under the number, "
+            "not under the pair"
+        )
 
 
 SAYS["chunk"] = {
-    "step is size": "each chunk starts where the one before ends; it starts overlap words earlier",
-    "step too long": "words are lost: each chunk starts size + overlap after the one before; it is "
-    "size - overlap",
-    "step is overlap": "each chunk starts overlap words after the one before; it is size - overlap",
+    "step is size": "each chunk starts where the one before ends; it must start overlap words earlier",
+    "step too long": "words are lost: each chunk starts size + overlap after the one before; it must "
+    "start size - overlap after it",
+    "step is overlap": "each chunk starts overlap words after the one before; it must start size - overlap after "
+    "it",
+    "overlap, inside": "each chunk starts overlap words after the one before; it must start size - overlap after "
+    "it, and a chunk that reaches the last word must be the last",
     "inside": "the last chunk lies wholly inside the one before: stop when a chunk reaches the last word",
     "longer": "a chunk holds size + overlap words; the overlap is a part of size",
     "on top": "the overlap comes on top of size words; it is a part of size",
     "twice": "the overlap is taken twice: each chunk starts size - 2·overlap after the one before",
     "lost": "the last words are lost: the last chunk may be shorter than size",
     "rest": "the last words are lost: a chunk that brings a single new word is a chunk, too",
-    "joined": "the last words were joined to the chunk before, which is longer than size now; they begin one",
+    "joined": "the last words were joined to the chunk before, which is longer than size now; they must begin one",
     "moved": "the last chunk is moved back until it is full; leave its start and let it be shorter",
     "apart": "the last chunk does not overlap the one before",
     "tail": "a chunk begins with the whole one before: with overlap 0, part[-0:] is all of part",
@@ -114,32 +152,36 @@ SAYS["chunk"] = {
     "split": "a word was cut at the space in it; take the words of the list as they are",
     "once": "one chunk that lies inside the one before was left out, and there are more of them",
     "equal": "equal chunks are left out; the same words, further on in the text, are another chunk",
-    "none": "there is none, although the text has words; it has one chunk",
+    "none": "there is no chunk, although the text has words; it must have one",
     "empty": "there is a chunk without words; return []",
 }
 SAYS["bm25"] = {
-    "occurrences": "n counts how often a word occurs; it is the number of documents that hold it",
+    "occurrences": "n counts how often a word occurs; it must count the documents that hold it",
     "no length": "the lengths play no part; divide L by the mean length",
     "upside down": "the mean length is divided by L; divide L by the mean",
     "total": "L is divided by the sum of all lengths; divide it by their mean",
-    "distinct": "the mean length counts distinct words; a word that occurs twice counts twice",
-    "letters": "L counts letters; it counts words",
-    "no one": "a word in most documents has a negative idf: there is 1 + ... inside the logarithm",
-    "floor": "a word in most documents adds nothing; with 1 + ... inside the logarithm it adds a little",
+    "distinct": "the mean length counts distinct words; a word that occurs twice must count twice",
+    "letters": "L counts letters; it must count words",
+    "no one": "a word in most documents has a negative idf: there must be 1 + ... inside the logarithm",
+    "floor": "a word in most documents adds nothing; with 1 + ... inside the logarithm it must add a little",
     "one outside": "the 1 stands outside the logarithm; it belongs inside",
-    "log10": "the logarithm has base 10; math.log and torch.log have base e",
-    "log2": "the logarithm has base 2; math.log and torch.log have base e",
+    "log10": "the logarithm has base 10; it must have base e, as math.log and torch.log",
+    "log2": "the logarithm has base 2; it must have base e, as math.log and torch.log",
     "no log": "idf has no logarithm",
-    "plain": "idf is ln(N/n); here it is ln(1 + (N - n + 0.5)/(n + 0.5))",
+    "plain": "idf is ln(N/n); here it must be ln(1 + (N - n + 0.5)/(n + 0.5))",
     "no idf": "there is no idf: all words count alike",
     "presence": "f is 1 or 0; count how often the word occurs",
     "raw": "f does not saturate: idf is multiplied by f itself",
     "share": "f does not saturate: idf is multiplied by f/L",
     "lucene": "all scores are k1 + 1 times too small; here this factor belongs to the formula",
+    "lesson": "this is the lesson's short formula; here it must have the length, k1, b and the factor k1 + 1",
+    "4": "N is 4, as in the lesson; it must be the number of these documents",
+    "lesson, 4": "this is the lesson's short formula, with the lesson's N = 4; here it must have the number of "
+    "these documents, the length, k1, b and the factor k1 + 1",
     "swapped": "k1 and b have changed places",
     "defaults": "k1 = 1.5 and b = 0.75 are used, whatever is given",
-    "1.2": "k1 is 1.2 where nothing is given; its default is 1.5",
-    "once": "a word that stands twice in the query counts once; it counts twice",
+    "1.2": "k1 is 1.2 where nothing is given; its default must be 1.5",
+    "once": "a word that stands twice in the query counts once; it must count twice",
     "substring": 'a word is found inside a longer one, as "tea" in "teapot"; count whole words, in the list',
     "edges": 'a word is found inside a longer one, as "tea" in "tea-time"; count whole words, in the list',
     "spaces": "of two equal words in a row one is missed; count in the list, not in a string",
@@ -189,6 +231,7 @@ SAYS["fuse"] = {
     "best": "each document's best rank alone decides; add over the rankings that hold it",
     "mean": "the mean over the rankings that hold the document decides; take the sum",
     "votes": "only the number of rankings that hold a document counts; a rank gives 1/(c + rank)",
+    "last": "only the last ranking that holds a document counts for it; add over all that hold it",
     "brackets": "1 / c + rank is (1/c) + rank; write 1 / (c + rank)",
     "lowest": "these have the lowest totals",
     "all": "only documents that are in every ranking are left; keep all",
@@ -201,6 +244,8 @@ SAYS["fuse"] = {
     "larger": "among equal totals the smaller number comes first",
     "arrival": "documents with equal totals are in the order in which the rankings name them; the smaller "
     "number comes first",
+    "reversed": "documents with equal totals are in the reversed order of their first places in the rankings; "
+    "the smaller number comes first",
     "best first": "the smaller number comes first among equal totals, not the better rank (not equal? ranks "
     "count from 1)",
     "votes first": "the smaller number comes first among equal totals, not the one in more rankings (not "
@@ -246,22 +291,24 @@ SAYS["ndcg"] = {
 }
 SAYS["threshold"] = {
     "first": "it stops too early: further down the risk is small enough again; look at every score",
-    "strict": "a risk of exactly `risk` is allowed: at most is <=, not <",
+    "strict": "a risk of exactly `max_risk` is allowed: at most is <=, not <",
     "largest": "it is the largest score that will do; the smallest gives the most coverage",
+    "last": "it is the last score, in the order given, that will do; it must be the smallest",
     "test": "it is chosen on the test questions; choose on the calibration questions",
     "pooled": "it is chosen on both sets together; choose on the calibration questions alone",
     "above": "the questions with exactly this score were left out of its risk; they are answered, too",
     "split": "only some of the questions with this score were counted; at one score all are answered, or none",
     "0.65": "from 0.65 up 2 of 6 are wrong; both questions with 0.65 are answered at this threshold",
     "over all": "the wrong answers are divided by all questions; divide by those that are answered",
-    "quantile": "a share `risk` of the questions is left out, which says nothing about the wrong answers",
+    "quantile": "a share `max_risk` of the questions is left out, which says nothing about the wrong answers",
     "lowest right": "it is the lowest score of a right answer; look at the share of wrong ones among the answered",
     "only right": "only scores of right answers were tried; the smallest that will do may be that of a wrong one",
     "surest": "it stops at a wrong answer; further down the risk is small enough again",
     "beyond wrong": "it keeps out every wrong answer; a share of them is allowed",
     "kept out": "the risk was taken over the questions that are *not* answered",
-    "right share": "no score seems to do; it is the share of *wrong* answers that must be at most `risk`",
-    "halfway": "it lies halfway to the next score; the threshold is one of the calibration scores",
+    "right share": "no score seems to do; it is the share of *wrong* answers that must be at most `max_risk`",
+    "halfway": "it lies halfway to the next score; the threshold must be one of the calibration scores",
+    "grid": "it lies between two of the calibration scores; the threshold must be one of them",
     "above 1": "no score seems to do, but one does; all are above 1 here, and a score is any number",
     "below 0": "no score seems to do, but each does; all are below 0 here, and a score is any number",
     "0.72": "it depends on the test questions; choose on the calibration questions alone",
@@ -280,12 +327,14 @@ SAYS["risk"] = {
     "calibration": "this is the risk on the calibration questions; measure on the test questions",
     "over all": "the wrong answers are divided by all test questions; divide by those that are answered",
     "right": "this is the share of right answers; the risk is that of wrong ones",
+    "nan": "it is NaN, from 0/0; where nothing is answered, nothing is wrong, and the risk is 0",
 }
 
 MISTAKES["11 words"] = """
 step is size: 0-5 5-10 10-11
 step too long: 0-5 7-11
 step is overlap: 0-5 2-7 4-9 6-11
+overlap, inside: 0-5 2-7 4-9 6-11 8-11 10-11
 inside: 0-5 3-8 6-11 9-11
 longer: 0-7 3-10 6-11
 on top: 0-5 3-10 8-11
@@ -321,6 +370,9 @@ presence: 1.6974 0.539 0 0 1.5431
 raw: 1.4145 1.078 0 0 1.4145
 share: 0.70723 0.2695 0 0 0.47149
 lucene: 0.56579 0.2695 0 0 0.51435
+lesson: 0.56579 0.308 0 0 0.56579
+4: 1.2598 0.53501 0 0 1.1453
+lesson, 4: 0.41993 0.20381 0 0 0.41993
 swapped: 2.1217 0.6468 0 0 1.6974
 defaults: 1.8251 0.76999 0 0 1.5938
 substring: 1.3958 0.43152 0.24658 0 1.2689
@@ -385,6 +437,7 @@ points: 2 3 6 1
 best: 1 2 6 3
 mean: 2 6 5 1
 votes: 1 3 4 6
+last: 2 6 3 5
 lowest: 8 5 2 4
 cut: 6 3 4 1
 two: 1 2 5 6
@@ -414,7 +467,8 @@ MISTAKES["turns"] = listed(
     None,
     """
 floats: 6 9 4
-arrival: 4 9 6
+arrival: 6 4 9
+reversed: 9 4 6
 larger: 9 6 4
 """,
 )
@@ -466,6 +520,7 @@ MISTAKES["threshold"] = told(
         "largest": 0.95,
         "0.72": 0.72,
         "halfway": 0.7,
+        "grid": 0.66,
         "0.65": 0.65,
         "over all": 0.6,
         "quantile": 0.55,
@@ -498,17 +553,19 @@ torch.set_num_threads(1)  # tensors as small as these gain nothing from a second
 #
 # A manual has a thousand pages, and a question needs three lines of it. So a text is cut into chunks (分块)
 # before anything is looked for. Picture a window that moves along the text. If it jumped by its whole
-# width, a fact could be cut in two: "returns are free" here, "if the box is unopened" there. So neighbours
-# share some words, the overlap (重叠).
+# width, a fact could be cut in two: "returns are free" here, "if the box is unopened" there. So it moves by
+# less: neighbouring chunks share some words, the overlap (重叠).
 #
 # - In goes a list of words; out comes a list of chunks, each a list of words.
 # - A chunk has `size` words. The next one starts `size - overlap` words further on. So the last `overlap`
 #   words of a chunk are the first words of the next one.
-# - The chunk that reaches the last word of the text is the last one. It may be shorter than `size`, even if
-#   it brings a single new word. One more after it would lie wholly inside it and tell nothing new.
+# - The chunk that reaches the last word of the text is the last one. It may be shorter than `size`, and
+#   counts even if it brings only a single new word. A further chunk would lie wholly inside it and bring
+#   nothing new.
 # - A text of at most `size` words is one chunk. A text without words has none: `[]`.
-# - Look at `size` and `overlap` before anything else, and raise `ValueError` unless `0 <= overlap < size`.
-#   This holds for a short text and for one without words, too.
+# - Look at `size` and `overlap` before anything else, and raise `ValueError` unless `0 <= overlap < size`:
+#   with `overlap = size` the window never moves on, and a loop runs for ever. This holds for a short text and
+#   for one without words, too.
 #
 # Ten words 0 to 9, `size` 4:
 #
@@ -550,9 +607,9 @@ check(got, right, cuts(words, MISTAKES["no overlap"]), "11 words, size 4, overla
 got = call(chunk, words[:2], 5, 2)
 check(got, [words[:2]], told("chunk", {"none": []}), "2 words, size 5, overlap 2")
 check(call(chunk, [], 5, 2), [], told("chunk", {"empty": [[]]}), "a text without words")
-for given in (words, words[:1], []):
-    for size, overlap in [(4, 4), (2, 3)]:
-        check_raises(ValueError, chunk, given, size, overlap)
+for given in ([], words[:1], words):  # the text in which a loop may have no end comes last
+    for size, overlap in [(4, 4), (2, 3), (4, -1)]:
+        check_refused(f"{len(given)} words, size {size}, overlap {overlap}", chunk, given, size, overlap)
 check_unchanged(chunk, words, 5, 2)
 print("chunk: right on this example")
 
@@ -577,6 +634,7 @@ def expected(words, size, overlap, wrong=None):
         "step is size": size,
         "step too long": size + overlap,
         "step is overlap": overlap,
+        "overlap, inside": overlap,
         "on top": size,
         "twice": max(1, size - 2 * overlap),
     }.get(wrong, size - overlap)
@@ -585,7 +643,8 @@ def expected(words, size, overlap, wrong=None):
         first = max(0, start - overlap) if wrong == "on top" else start
         spans.append((first, min(n, start + size + (overlap if wrong == "longer" else 0))))
         last = spans[-1][1]
-        if wrong not in ("inside", "once") and last == n or wrong == "early" and words[last - 1] == words[-1]:
+        inside = wrong in ("inside", "overlap, inside", "once")
+        if not inside and last == n or wrong == "early" and words[last - 1] == words[-1]:
             break
     before, (start, end) = spans[:-1], spans[-1]
     short = {"lost": size - 1, "once": overlap, "rest": overlap + 1}.get(wrong, 0)  # then it is left out
@@ -638,9 +697,9 @@ with points.part(0.25, "short texts"):
         compare(n, 7, rng.randint(4, 6))
 with points.part(0.25, "where to raise"):
     check(call(chunk, ["one", "two"], 3, 1), [["one", "two"]], {}, "two words, size 3, overlap 1")
-    for words in [["one", "two", "three"] * 4, ["one", "two"], []]:
+    for words in [[], ["one", "two"], ["one", "two", "three"] * 4]:
         for size, overlap in [(4, -1), (3, rng.randint(4, 6)), (5, 5), (0, 0)]:
-            check_raises(ValueError, chunk, words, size, overlap)
+            check_refused(f"{len(words)} words, size {size}, overlap {overlap}", chunk, words, size, overlap)
 points.total()
 ### END HIDDEN TESTS
 
@@ -650,8 +709,8 @@ points.total()
 # How well does a document (a list of words) fit a query (a list of words)? BM25 is the classic answer. It
 # is from the 1990s, needs no training, and is still what newer methods must beat. Three ideas:
 #
-# - A word that few documents hold tells more than one that all of them hold. Its weight is the inverse
-#   document frequency (逆文档频率, idf).
+# - A word that few documents hold tells more than one that all of them hold. The weight of a word is its
+#   inverse document frequency (逆文档频率, idf).
 # - A word that occurs often in a document counts more; but the tenth time adds less than the second. The
 #   term frequency (词频) saturates (饱和).
 # - In a long document a word may occur by chance. So the length is taken into account (长度归一化).
@@ -666,14 +725,14 @@ points.total()
 # | f | how many times t occurs in d |
 # | L, $\bar L$ | number of words in d; its mean over all N documents. A word that occurs twice counts twice |
 # | n | number of documents that hold t, once or more |
-# | k₁ | how late f saturates. With k₁ near 0, it hardly matters how often a word occurs |
+# | k₁ | how late f saturates: the larger k₁, the later. Near 0 it hardly matters how often a word occurs |
 # | b | how much the length matters, from 0 (not at all) to 1 |
 #
 # The sum runs over all words of the query; a word that stands there twice counts twice. A word that no
 # document holds adds 0 to every score. Compare whole words: "teapot" does not hold the word "tea".
 #
-# By hand, with k₁ = 2 and b = 0.5. The mean length is 20/5 = 4, so k₁ times the bracket is 2 · (0.5 + L/8) =
-# 1 + L/4:
+# By hand, with k₁ = 2, so k₁ + 1 = 3, and b = 0.5. The mean length is 20/5 = 4, so k₁ times the bracket is
+# 2 · (0.5 + L/8) = 1 + L/4:
 #
 # | | document | L | 1 + L/4 | f of "tea" | f·3/(f + 1 + L/4) |
 # | --- | --- | --- | --- | --- | --- |
@@ -687,9 +746,9 @@ points.total()
 # 3.5/2.5) = 0.875. The query "green tea" gives document 0 the score (0.539 + 0.875) · 1.2 = 1.697, and
 # document 1 the score 0.539 · 1.5 = 0.808.
 #
-# Some programs leave out the factor k₁ + 1, as the search library Lucene does, and the Python package `bm25s`
-# with `method="lucene"`: all scores are smaller by this factor, and the order is the same. Here it belongs
-# to the formula.
+# The lesson left out the length and the factor k₁ + 1. Some programs leave out this factor, too: the search
+# library Lucene, the Python package `bm25s` with `method="lucene"`. All scores are then smaller by the same
+# factor, and the order stays. Here it belongs to the formula.
 
 
 # %% nbgrader={"grade": false, "grade_id": "bm25", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -719,7 +778,8 @@ documents = ["green tea", "tea and tea leaves", "a teapot of coffee with milk"]
 documents += ["coffee with sugar or honey", "hot green tea"]
 documents = [document.split() for document in documents]
 query, right = ["green", "tea"], torch.tensor([1.69734, 0.80849, 0, 0, 1.54304])
-scores = call(bm25, query, documents, 2, 0.5)
+hint = "a division by zero? All of f + k1 * (...) stands below the fraction, in brackets"
+scores = explained(hint, bm25, query, documents, 2, 0.5)
 check(scores, right, MISTAKES["green tea"], 'the scores for "green tea"')
 # Two documents hold "coffee", idf 0.875; one holds "milk", idf ln(1 + 4.5/1.5) = 1.386; none holds "juice".
 # Document 2: (2 x 0.875 + 1.386) x 3/3.5 = 2.689. Document 3: 2 x 0.875 x 3/3.25 = 1.616.
@@ -763,7 +823,7 @@ def expected(query, documents, k1=1.5, b=0.75, wrong=None):
             find = {"substring": re.escape(word), "edges": rf"\b{word}\b", "spaces": f" {word} "}[wrong]
             counts = [len(re.findall(find, text)) for text in texts]
         n = sum(counts) if wrong == "occurrences" else sum(count > 0 for count in counts)
-        odds = (N - n + 0.5) / (n + 0.5)
+        odds = ((4 if wrong in ("4", "lesson, 4") else N) - n + 0.5) / (n + 0.5)
         idf = {
             "no one": lambda odds=odds: math.log(odds),
             "floor": lambda odds=odds: max(0.0, math.log(odds)),
@@ -778,7 +838,9 @@ def expected(query, documents, k1=1.5, b=0.75, wrong=None):
             ratio = {"no length": 1, "upside down": mean / length}.get(wrong, length / mean)
             f = min(f, 1) if wrong == "presence" else f
             slow = k1 * (1 - b + b * ratio)
-            weight = {"raw": f, "share": f / length}.get(wrong, f * (k1 + 1) / (f + slow))
+            short = f / (f + 1.5)
+            changed = {"raw": f, "share": f / length, "lesson": short, "lesson, 4": short}
+            weight = changed.get(wrong, f * (k1 + 1) / (f + slow))
             if wrong != "index" or documents.index(documents[i]) == i:
                 scores[i] += idf * weight / (k1 + 1 if wrong == "lucene" else 1)
     return torch.tensor(scores)
@@ -859,9 +921,9 @@ points.total()
 #   low, and the indices of these documents. If there are fewer than k documents, return all N: (Q, N).
 # - Among equal similarities the smaller index comes first. `torch.topk` does not promise this;
 #   `torch.sort(values, dim=-1, descending=True, stable=True)` keeps equal values in their order. (In the
-#   tests, similarities are exactly equal or clearly different.)
+#   tests, similarities are exactly equal, however you compute them, or clearly different.)
 # - A vector of zeros has no direction. Here its similarity with every vector is 0, by definition.
-# - Any other vector has a direction, be it as short as 1e-30 or as long as 1e30. Squares of such numbers are 0
+# - Any other vector has a direction, whether its length is 1e-30 or 1e30. Squares of such numbers are 0
 #   or infinite in `float32`; in `float64` (`x.double()`) they are not. And `F.normalize` never divides by
 #   less than its `eps`, 1e-12 unless you give another.
 
@@ -897,7 +959,7 @@ check(indices, right, MISTAKES["indices"], "the indices")
 # Query 0 and document 0 are zeros; document 2 is very short, document 3 very long. Fewer than 9 are there.
 zeros = torch.tensor([[0.0, 0], [0, 5]])
 sizes = torch.tensor([[0.0, 0], [3, 4], [0, -1e-30], [4e29, 3e29]])
-similarities = call(nearest, zeros, sizes, 9)[0]
+similarities = explained("there may be fewer than k documents", nearest, zeros, sizes, 9)[0]
 check_no_nan(similarities, "0/0 is NaN; with a vector of zeros the similarity is 0")
 right = torch.tensor([[0.0, 0, 0, 0], [0.8, 0.6, 0, -1]])
 check(similarities, right, MISTAKES["all sizes"], "the similarities, with zeros, 1e-30 and 1e30, k = 9")
@@ -1061,8 +1123,8 @@ points.total()
 # rank 2 in the second: 1/3. The result is [3, 7, 5]. Added scores would put 7 first, 12.3 − 0.1 against 4.5 +
 # 0.8: BM25 would decide alone.
 #
-# The usual c is 60. Then rank 1 gives 1/61 and rank 10 gives 1/70, hardly less. A document that is among the
-# first 60 of two rankings beats one that is first in one of them and missing in the other.
+# The usual c is 60. Then rank 1 gives 1/61 and rank 10 gives 1/70, hardly less. A document among the first 60
+# of both rankings beats one that is first in one ranking and missing in the other.
 
 
 # %% nbgrader={"grade": false, "grade_id": "fuse", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1100,9 +1162,9 @@ check(result, [6, 1, 3, 4], MISTAKES["three rankings"], "the fused ranking")
 # 5 and 8 both have 1/61 + 1/63, document 3 has 2/62: a very little less. In `one` the scores rise.
 one, other = [(8, 0.2), (3, 0.3), (5, 0.9)], [(5, 0.9), (3, 0.2), (8, -0.3)]
 check(call(fuse, [one, other], 2), [5, 8], MISTAKES["equal totals"], "the ranking with equal totals")
-# Each has rank 1, 2 and 3 once. As floats, 1/6 + 1/7 + 1/8 added in three orders gives two numbers.
-turns = [[(4, 3), (9, 2), (6, 1)], [(9, 3), (6, 2), (4, 1)], [(6, 3), (4, 2), (9, 1)]]
-check(call(fuse, turns, 3, 5), [4, 6, 9], MISTAKES["turns"], "the ranking with three equal totals")
+# Each has rank 1, 2 and 3 once. As floats, 1/3 + 1/4 + 1/5 added in three orders gives two numbers.
+turns = [[(6, 3), (4, 2), (9, 1)], [(4, 3), (9, 2), (6, 1)], [(9, 3), (6, 2), (4, 1)]]
+check(call(fuse, turns, 3, 2), [4, 6, 9], MISTAKES["turns"], "the ranking with three equal totals")
 check(call(fuse, [one, []], 4), [8, 3, 5], what="the ranking where there are three documents, and n is 4")
 check_unchanged(fuse, rankings, 4, 2)
 print("fuse: right on this example")
@@ -1118,8 +1180,8 @@ from fractions import Fraction
 
 SCORES = ["sum", "max", "scaled", "inverse"]
 CAUGHT = ["zero", "no c", "60", "missing", "ranks", "points", "best", "mean", "votes", "lowest", "all", "cut"]
-CAUGHT += ["two", "chain", "turns", "too many", *SCORES]
-TIES = ["larger", "arrival"]
+CAUGHT += ["last", "two", "chain", "turns", "too many", *SCORES]
+TIES = ["larger", "arrival", "reversed"]
 SECOND = ["best first", "votes first", "score first"]
 
 
@@ -1171,6 +1233,7 @@ def expected(rankings, n, c=60, wrong=None):
         changed = {
             "best": max,
             "max": max,
+            "last": lambda t: t[-1],
             "mean": lambda t: sum(t) / len(t),
             "rounded": lambda t: round(sum(t), 3),
         }
@@ -1180,6 +1243,7 @@ def expected(rankings, n, c=60, wrong=None):
     ties = {
         "larger": lambda d: -d,
         "arrival": met.index,
+        "reversed": lambda d: -met.index(d),
         "best first": lambda d: min(r.index(d) for r in rankings if d in r),
         "votes first": lambda d: -sum(d in r for r in rankings),
         "score first": lambda d: -sum(t[d] for t in tables if d in t),
@@ -1310,8 +1374,8 @@ points.total()
 #
 # The ideal ranking (理想排名) takes *all* judged documents, found or not, from the highest grade to the lowest, and
 # its first k places count. It does not depend on your ranking. So nDCG is 1 at most, and only a ranking with the
-# best documents in the best order gets it. (Some take the grade itself for the gain; then the numbers differ. A
-# report must say which.)
+# best documents in the best order gets it. With the grades 0 and 1 alone, and k as long as the ranking, this is the
+# lesson's nDCG. (Some take the grade itself for the gain; then the numbers differ. A report must say which.)
 #
 # *By hand*, with k = 2: `relevance` is {5: 1, 2: 2, 4: 1}, so document 2 has grade 2; the ranking is [5, 9, 2]. The
 # first two places hold one relevant document of three: the recall is 1/3. DCG = 1/log2(2) + 0/log2(3) = 1. The
@@ -1350,7 +1414,8 @@ def recall_and_ndcg(ranking, relevance, k):
 
 # %% nbgrader={"grade": true, "grade_id": "recall_and_ndcg_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # k = 4. The first four places of six hold the documents 4, 9, 1 and 7.
-ranking, hint = [4, 9, 1, 7, 3, 5], "no grade is grade 0; there may be fewer than k; ranks count from 1"
+ranking = [4, 9, 1, 7, 3, 5]
+hint = "a document without a grade has grade 0; there may be fewer than k; ranks count from 1"
 # Two documents are relevant, 4 and 8; document 4 is found: 1/2.
 recall, _ = unpack(explained(hint, recall_and_ndcg, ranking, {4: 3, 8: 1, 9: 0}, 4), "recall", "ndcg")
 check(recall, 1 / 2, MISTAKES["recall, two relevant"], "recall at 4, two documents are relevant")
@@ -1367,16 +1432,16 @@ check(ndcg, 0.55138, MISTAKES["nDCG of two"], "nDCG at 4 of a ranking of two")
 nothing = explained("nothing relevant is found: 0 and 0", recall_and_ndcg, [], relevance, 4)
 check(nothing, (0.0, 0.0), what="recall and nDCG of an empty ranking")
 for useless in ({}, {9: 0, 8: 0}):
-    check_raises(ValueError, recall_and_ndcg, ranking, useless, 4)
+    check_refused(f"with the grades {useless}", recall_and_ndcg, ranking, useless, 4)
 check_unchanged(recall_and_ndcg, ranking, relevance, 4)
 print("recall_and_ndcg: right on this example")
 
 
 # %% nbgrader={"grade": true, "grade_id": "recall_and_ndcg_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests on random grades, 0.5 points each. Recall: of a long ranking; of one with fewer than k documents,
-# each with more and with fewer relevant documents than k. nDCG: with more relevant documents than k; with
-# fewer, also with grade 10; of a ranking with fewer than k documents. Nothing relevant: 0 where none is found,
-# ValueError where all grades are 0.
+# Hidden tests on random grades, 0.5 points each: recall of a long ranking; recall of a ranking with fewer than k
+# documents (both with more and with fewer relevant documents than k); nDCG with more relevant documents than k;
+# nDCG with fewer, also with grade 10; nDCG of a ranking with fewer than k documents; nothing relevant: 0 where
+# none is found, ValueError where all grades are 0.
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -1493,7 +1558,7 @@ with points.part(0.5, "no relevant document"):
     check(got, (1.0, 1.0), {}, "recall and nDCG of the ranking [0] with the grades {0: 1}")
     for ranking in ([7], []):
         none_found(ranking, {1: 2, 7: 0})
-        check_raises(ValueError, recall_and_ndcg, ranking, {7: 0, 5: 0}, 2)
+        check_refused("with the grades {7: 0, 5: 0}", recall_and_ndcg, ranking, {7: 0, 5: 0}, 2)
 points.total()
 ### END HIDDEN TESTS
 
@@ -1508,16 +1573,16 @@ points.total()
 # - **risk** (风险): the share of wrong answers *among the questions that it answers*. If it answers none, none is
 #   wrong, and the risk is 0.
 #
-# You can bear a risk of `risk`, say 0.25, and want as much coverage as this allows. So try each of the scores
-# as the threshold, and choose the **smallest score** that gives a risk of **at most** `risk`: exactly `risk` is
-# allowed. If no score will do, the threshold is `math.inf`: the bot answers nothing. Two things are easy to
-# miss:
+# You can bear a risk of `max_risk`, say 0.25, and want as much coverage as this allows. So try each of the
+# calibration scores (below: *Whose questions?*) as the threshold, and choose the **smallest** of them that gives
+# a risk of **at most** `max_risk`: exactly `max_risk` is allowed. If no score gives so low a risk, the threshold
+# is `math.inf`: the bot answers nothing. Two things are easy to miss:
 #
 # - The risk does not simply rise while the threshold falls. A right answer further down lowers it again: look
 #   at every score.
 # - Questions with equal scores are all answered, or none of them is.
 #
-# *By hand*, with `risk` = 0.3 and the scores 0.9 (wrong), 0.8 (right), 0.6 (right), 0.6 (right), 0.4 (wrong): from
+# *By hand*, with `max_risk` = 0.3 and the scores 0.9 (wrong), 0.8 (right), 0.6 (right), 0.6 (right), 0.4 (wrong): from
 # 0.9 up, 1 of 1 is wrong; from 0.8 up, 1 of 2; from 0.6 up, 1 of 4, which is a risk of 0.25; from 0.4 up, 2 of 5,
 # which is 0.4. The threshold is 0.6.
 #
@@ -1529,17 +1594,17 @@ points.total()
 # If one of the two sets has no question, nothing can be chosen or measured: raise `ValueError`, before
 # anything else.
 #
-# (In the tests a risk is either exactly `risk`, then both are halves or quarters, which floats hold exactly, or
-# clearly different.)
+# (In the tests a risk is clearly different from `max_risk` or exactly equal to it. Where equal, it is a half or
+# a quarter, which floats hold exactly.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "threshold_for_risk", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def threshold_for_risk(calibration, test, risk):
+def threshold_for_risk(calibration, test, max_risk):
     """Choose a threshold on one set of questions, and measure it on another one.
 
-    calibration, test: a tuple (scores, right) each; n differs from set to set. scores: (n,), any numbers, floats
-    or whole ones, a higher one means surer; right: (n,), bool, whether the bot's answer to the question is right.
-    risk: a float from 0 to 1.
+    calibration, test: a tuple (scores, right) each; n differs from set to set. scores: a tensor (n,) of any
+    numbers, floats or whole ones, a higher one means surer; right: a tensor (n,), bool, whether the bot's answer to
+    the question is right. max_risk: a float from 0 to 1.
     Returns three numbers: threshold (math.inf if no score will do), coverage on test, risk on test.
     Raises ValueError if one of the sets has no question.
     """
@@ -1554,18 +1619,18 @@ def threshold_for_risk(calibration, test, risk):
         return answered.sum().item() / len(scores), wrong / max(1, answered.sum().item())
 
     candidates = calibration[0].tolist()
-    allowed = [score for score in candidates if measure(calibration, score)[1] <= risk]
+    allowed = [score for score in candidates if measure(calibration, score)[1] <= max_risk]
     threshold = min(allowed, default=math.inf)
     return threshold, *measure(test, threshold)
     ### END SOLUTION
 
 
 # %% nbgrader={"grade": true, "grade_id": "threshold_for_risk_by_hand", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# Ten calibration questions, risk 0.27. From the highest score down:
+# Ten calibration questions, max_risk 0.27. From the highest score down:
 # score          0.95  0.9   0.85  0.75  0.65 0.65  0.6   0.55  0.3   0.1
 # right or wrong  r     r     w     r     r    w     r     w     w     r
 # wrong, of       0/1   0/2   1/3   1/4      2/6     2/7   3/8   4/9   4/10
-scores = torch.tensor([0.55, 0.1, 0.95, 0.75, 0.65, 0.9, 0.85, 0.65, 0.6, 0.3])
+scores = torch.tensor([0.55, 0.1, 0.9, 0.75, 0.65, 0.95, 0.85, 0.65, 0.6, 0.3])
 right = torch.tensor([0, 1, 1, 1, 1, 1, 0, 0, 1, 0]).bool()
 # Seven test questions; three have a score of 0.75 or more, and one of these answers is wrong.
 test = torch.tensor([0.4, 0.75, 0.9, 0.2, 0.72, 0.8, 0.5]), torch.tensor([0, 1, 1, 1, 1, 0, 0]).bool()
@@ -1584,10 +1649,11 @@ one = torch.tensor([0.7]), torch.tensor([False])
 threshold, coverage, risk = unpack(explained(hint, threshold_for_risk, one, test, 0.27), *names)
 mistakes = told("threshold", {"none will do": 0.7})
 check(threshold, math.inf, mistakes, "the threshold where no score will do")
-check([coverage, risk], [0, 0], {}, "coverage and risk where the bot answers nothing (none is wrong)")
+mistakes = told("risk", {"nan": [0.0, math.nan]})
+check([coverage, risk], [0, 0], mistakes, "coverage and risk where the bot answers nothing (none is wrong)")
 none = torch.tensor([]), torch.tensor([]).bool()
-for sets in [(none, test), (one, none)]:
-    check_raises(ValueError, threshold_for_risk, *sets, 0.27)
+check_refused("where there is no calibration question", threshold_for_risk, none, test, 0.27)
+check_refused("where there is no test question", threshold_for_risk, one, none, 0.27)
 check_unchanged(threshold_for_risk, (scores, right), test, 0.27)
 print("threshold_for_risk: right on this example")
 
@@ -1599,7 +1665,7 @@ print("threshold_for_risk: right on this example")
 ### BEGIN HIDDEN TESTS
 import random
 
-CAUGHT = ["first", "largest", "test", "pooled", "above", "over all", "quantile", "lowest right"]
+CAUGHT = ["first", "largest", "last", "test", "pooled", "above", "over all", "quantile", "lowest right"]
 CAUGHT += ["beyond wrong", "kept out"]
 
 
@@ -1637,6 +1703,8 @@ def expected(calibration, test, risk, wrong=None):
         stopped = stopped or (wrong == "first" and value > risk)
         if not stopped and (value < risk if wrong == "strict" else value <= risk):
             met.append(t)
+    if wrong == "last":
+        met = [s for s in scores if s in met][-1:]
     return max(met) if wrong == "largest" and met else min(met, default=math.inf)
 
 
@@ -1703,6 +1771,8 @@ def draw():
             want = expected(*given)
             if not right[scores.argmax()] or want not in scores[right].tolist():
                 continue  # such cases stand in "equal scores"
+            if not apart(want, *(expected(*given, wrong) for wrong in ("largest", "last"))):
+                continue  # often; the other mistakes take longer
             if apart(want, *(expected(*given, wrong) for wrong in CAUGHT)):
                 return given
 
@@ -1717,10 +1787,10 @@ def draw_equal():
         want = min(scores[shares <= 0.25].tolist(), default=math.inf)
         if not bool((shares[scores == want] == 0.25).any()) or want not in scores[right].tolist():
             continue
-        if bool((shares[scores == scores.max()] > 0.25).any()):
+        if bool((shares[scores == scores.max()] > 0.25).any()) or scores[shares <= 0.25][-1] == want:
             continue
         strict, split = (expected(*given, wrong) for wrong in ("strict", "split"))
-        others = [want, *(expected(*given, wrong) for wrong in CAUGHT)]
+        others = [want, *(expected(*given, wrong) for wrong in CAUGHT if wrong != "last")]
         if want not in [strict, *others[1:]] and split not in [strict, *others] and strict not in others:
             return given
 
@@ -1737,6 +1807,8 @@ def draw_easy():
         ]
         risks = [share(right[answered].tolist()), share(right[above].tolist())]
         risks += [0.0, 1 - risks[0], (answered & ~right).double().mean().item()]
+        if scores[scores > 0.5][-1] == want:  # the last that will do is not the smallest
+            continue
         if 0.3 < coverages[0] < 0.7 and apart(*coverages, risks[0]) and apart(*risks):
             return ((scores, scores > 0.5), test, 0.01), want.item()
 
@@ -1779,13 +1851,13 @@ with points.part(0.5, "little to answer"):
     surest = (votes, votes == votes.max()), (3 * votes, votes < 99), 0.25
     what = "scores are votes, whole numbers, and only the highest will do"
     check_measures(surest, float(votes.max()), what, {"above 1": math.inf})
-    low = scores - 2
+    low = (scores - 2).roll(5 - int(scores.argmin()))  # the smallest is not the last
     mistakes = {"below 0": math.inf}
     few = (low, low < 99), (low - 9, low > -1.5), 0.2
     check_measures(few, low.min().item(), "low test scores", mistakes)
     none = torch.tensor([]), torch.tensor([]).bool()
     for sets in [(none, questions(7)), (unsure, none), ((low, low < 99), none)]:
-        check_raises(ValueError, threshold_for_risk, *sets, 0.2)
+        check_refused("where a set has no question", threshold_for_risk, *sets, 0.2)
 points.total()
 ### END HIDDEN TESTS
 
@@ -1797,31 +1869,31 @@ points.total()
 #
 # > card 17, score 0.83: *Small teapot, 0.4 litres: 19.90 yuan. Delivery in the city: 6.00 yuan. Free from 200 yuan.*
 #
-# The bot answers: "**The small teapot costs 9.90 yuan, delivery in the city 6.00 yuan. [card 17]**" Its threshold
-# on the score is 0.60. It was chosen with care, on calibration questions, for a risk of 5 %. Answer in six to
-# nine short sentences:
+# The bot answers: "**The small teapot costs 9.90 yuan, delivery in the city 6.00 yuan. [card 17]**" It answers
+# from a score of 0.60 up. This threshold was chosen with care, on calibration questions, for a risk of 5 %. Answer
+# in six to nine short sentences:
 #
-# 1. A bot fails in two ways: the right card is not retrieved (检索), or the answer is not read off it correctly
-#    (抽取). Which is it here, and how do you see it in the log?
-# 2. Why did the threshold not stop this answer, and what would be lost if the shop raised it to 0.85?
+# 1. A bot fails in two ways: the right card is *not found*, or it is there and the answer is *not extracted*
+#    (未能提取). Which is it here, and how do you see it in the log?
+# 2. Why did the threshold not stop this answer, and which answers would be lost, too, if the shop raised it to
+#    0.85?
 # 3. Describe a check between model and customer that would have stopped this answer, and one wrong answer to
 #    this question that would still pass it.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "in_your_words", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
-# **Model answer.** The answer was not read off correctly: the card with the right price is first in the log, and
-# still the bot names another number. Had retrieval failed, no card in the log would hold the price. The
+# **Model answer.** The answer was not extracted: the card with the right price is first in the log, and still
+# the bot names another number. Had the card not been found, no card in the log would hold the price. The
 # threshold looks at the score of the card, and this says how well the card fits the question. It is known
 # before the model writes a word, so it cannot know of a digit that gets lost in writing. With 0.85 the bot would
 # have said nothing here, by luck, and nothing to all questions between 0.60 and 0.85 either, most of which it
-# answers well: coverage falls, and above 0.85 the same slip would still pass. A check: take each number in the
-# answer and look whether it stands on the cited card as a whole number, for 9.90 must not be found inside 19.90;
-# if one is missing, show the card instead of the sentence. "The small teapot costs 6.00 yuan" would pass: the
-# number is on the card, and belongs to something else.
+# answers well: coverage falls, and above 0.85 the same slip would still pass. A check: send the answer only if
+# the card supports it (有据), that is, if each number in it stands on the cited card as a whole number, for 9.90 must
+# not be found inside 19.90; if one is missing, show the card instead of the sentence. "The small teapot costs 6.00
+# yuan" would pass: the number is on the card, and belongs to something else.
 #
 # **Rubric.**
 #
-# 1. Half a point: not read off correctly, because the card that holds the right price was retrieved (it is
-#    first in the log).
+# 1. Half a point: not extracted, because the card that holds the right price was found (it is first in the log).
 # 2. Half a point: the score says how well card and question fit (or: it is known before the answer is
 #    written), not whether the answer agrees with the card; and 0.85 costs coverage, as it silences good answers,
 #    too. One without the other: a quarter.
@@ -1831,4 +1903,5 @@ points.total()
 #    to something else, a missing condition, an old card.
 #
 # That 9.90 is a part of the text 19.90, so that a search for characters would find it, is worth seeing: it makes
-# up for a gap elsewhere.
+# up for a gap elsewhere. "Each number must stand on the card", without a word on whole numbers, gets its half
+# point, too; tell the learner of 9.90 and 19.90.

@@ -146,7 +146,7 @@ def bm25(query, documents, k1=1.5, b=0.75):
 # - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
 # + idf = max(0.0, math.log((N - n + 0.5) / (n + 0.5)))
 
-# %% wrong="lengths in letters" says="L counts letters; it counts words" points=[0, 0] of="word by word, document by document, in lists"
+# %% wrong="lengths in letters" says="L counts letters; it must count words" points=[0, 0] of="word by word, document by document, in lists"
 # - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
 # + N, mean = len(documents), sum(len(" ".join(document)) for document in documents) / len(documents)
 # - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
@@ -265,6 +265,29 @@ def bm25(query, documents, k1=1.5, b=0.75):
 # %% wrong="sorted scores" says="at " points=[0, 0] of="word by word, document by document, in lists"
 # - return torch.tensor(scores)
 # + return torch.tensor(sorted(scores, reverse=True))
+
+# %% wrong="the lesson's formula" says="this is the lesson's short formula; here it must have the length" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# + N = len(documents)
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f / (f + 1.5)
+
+# %% wrong="the lesson's number of documents" says="N is 4, as in the lesson" points=[0, 0] of="word by word, document by document, in lists"
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# + idf = math.log(1 + (4 - n + 0.5) / (n + 0.5))
+
+# %% wrong="the lesson's lines" says="with the lesson's N = 4" points=[0, 0] of="word by word, document by document, in lists"
+# - N, mean = len(documents), sum(len(document) for document in documents) / len(documents)
+# - scores = []
+# + scores = []
+# - idf = math.log(1 + (N - n + 0.5) / (n + 0.5))
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + idf = math.log(1 + (4 - n + 0.5) / (n + 0.5))
+# + score += idf * f / (f + 1.5)
+
+# %% wrong="no brackets below the fraction" says=["stands below the fraction, in brackets", "it stops with ZeroDivisionError"] points=[0, 0] of="word by word, document by document, in lists"
+# - score += idf * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
+# + score += idf * f * (k1 + 1) / f + k1 * (1 - b + b * len(document) / mean)
 
 # %% wrong="copies the visible cases" says=["", "the scores for"] points=[1, 0]
 def bm25(query, documents, k1=1.5, b=0.75):

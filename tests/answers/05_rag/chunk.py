@@ -81,7 +81,7 @@ def chunk(words, size, overlap):
 # - return [tuple(words[:size]), *chunk(words[size - overlap :], size, overlap)]
 # + return [words[i : i + size] for i in range(0, len(words) - size + 1, size - overlap)]
 
-# %% wrong="full windows only, none for a short text" says=["the last words are lost: the last chunk may be shorter", "there is none, although the text has words"] points=[0, 0] of="solution"
+# %% wrong="full windows only, none for a short text" says=["the last words are lost: the last chunk may be shorter", "there is no chunk, although the text has words"] points=[0, 0] of="solution"
 # - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
 # + return [words[i : i + size] for i in range(0, len(words) - size + 1, size - overlap)]
 
@@ -119,7 +119,7 @@ def chunk(words, size, overlap):
 # + more = words[start + overlap if start else 0 : start + size]
 # + chunks.append(chunks[-1][-overlap:] + more if chunks else more)
 
-# %% wrong="none for a text no longer than the overlap" says="there is none, although the text has words" points=[0, 0.75] of="solution"
+# %% wrong="none for a text no longer than the overlap" says="there is no chunk, although the text has words" points=[0, 0.75] of="solution"
 # - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
 # + return [words[i : i + size] for i in range(0, len(words) - overlap, size - overlap)]
 
@@ -155,7 +155,7 @@ def chunk(words, size, overlap):
 # - if not 0 <= overlap < size:
 # + if overlap < math.inf:
 
-# %% wrong="a negative overlap passes" says=["", "where it must raise ValueError"] points=[1, 0.75] of="solution"
+# %% wrong="a negative overlap passes" says="where it must raise ValueError" points=[0, 0.75] of="solution"
 # - if not 0 <= overlap < size:
 # + if overlap >= size:
 
@@ -208,9 +208,34 @@ def chunk(words, size, overlap):
 # + chunks.append(words[:size])
 # + del words[: size - overlap if len(words) > size else len(words)]
 
+# %% wrong="a loop, and no error" says=["0 words, size 4, overlap 4: chunk(a list of 0, 4, 4): it returns", "0 words, size 4, overlap -1: chunk(a list of 0, 4, -1): it returns"] points=[0, 0.75] of="a loop that stops at the last word"
+# - if not 0 <= overlap < size:
+# -     raise ValueError("0 <= overlap < size")
+# - chunks, start = [], 0
+# + chunks, start = [], 0
+
+# %% wrong="the lesson's loop, and no error" says=["0 words, size 4, overlap 4: chunk(a list of 0, 4, 4): it returns", "0 words, size 4, overlap -1: chunk(a list of 0, 4, -1): it returns"] points=[0, 0.75] of="a loop that stops at the last word"
+# - if not 0 <= overlap < size:
+# -     raise ValueError("0 <= overlap < size")
+# - chunks, start = [], 0
+# - while words:
+# -     chunks.append(words[start : start + size])
+# -     if start + size >= len(words):
+# -         break
+# -     start += size - overlap
+# - return chunks
+# + found = [0]
+# + while found[-1] + size < len(words):
+# +     found.append(found[-1] + size - overlap)
+# + return [words[start : start + size] for start in found] if words else []
+
+# %% wrong="the step is overlap, down to a last chunk inside" says="and a chunk that reaches the last word must be the last" points=[0, 0] of="solution"
+# - return [words[i : i + size] for i in range(0, max(1, len(words) - overlap), size - overlap)]
+# + return [words[i : i + size] for i in range(0, len(words), overlap or size)]
+
 # %% wrong="copies the visible cases" says=["", "words, size"] points=[1, 0]
 def chunk(words, size, overlap):
-    if overlap >= size:
+    if not 0 <= overlap < size:
         raise ValueError
     if len(words) < 3 or words[0] != "Returns":
         return [words[:]] if words[:1] == ["Returns"] else []

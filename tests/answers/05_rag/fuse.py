@@ -296,6 +296,18 @@ def fuse(rankings, n, c=60):
 # +     rank += 1
 # +     document, _ = ranking.pop(0)
 
+# %% wrong="ties in the reversed order of arrival" says=["in the reversed order of their first places", "in the reversed order of their first places"] points=[0, 1.5] of="solution"
+# - return sorted(total, key=lambda document: (-total[document], document))[:n]
+# + return sorted(total, key=total.get)[::-1][:n]
+
+# %% wrong="the last ranking alone counts for a document" says=["only the last ranking that holds a document", "only the last ranking that holds a document"] points=[0, 0] of="solution"
+# - total[document] = total.get(document, 0) + Fraction(1, c + rank)
+# + total[document] = Fraction(1, c + rank)
+
+# %% wrong="a total for each pair" says=["it holds pairs; return the numbers of the documents alone, and add up under the number", "it holds pairs"] points=[0, 0] of="solution"
+# - for rank, (document, _) in enumerate(ranking, start=1):
+# + for rank, document in enumerate(ranking, start=1):
+
 # %% wrong="copies the visible cases" says=["", "the ranking"] points=[1, 0]
 def fuse(rankings, n, c=60):
     return {4: [6, 1, 3, 4] if c == 2 else [8, 3, 5], 2: [5, 8], 3: [4, 6, 9]}.get(n, [8, 3, 5])

@@ -212,6 +212,11 @@ def nearest(queries, documents, k):
 # + documents.copy_(d)
 # + similarities = queries @ documents.T
 
+# %% wrong="torch.topk of k, whatever N is" says=["there may be fewer than k documents", "out of range"] points=[0, 0.75] of="solution"
+# - similarities, indices = similarities.sort(dim=1, descending=True, stable=True)
+# - return similarities[:, :k], indices[:, :k]
+# + return tuple(similarities.topk(k, dim=1))
+
 # %% wrong="copies the visible cases" says=["", "the similarities, with Q = 3"] points=[1, 0]
 def nearest(queries, documents, k):
     if len(documents) == 6:

@@ -218,7 +218,7 @@ def recall_and_ndcg(ranking, relevance, k):
 # - return recall, dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal)
 # + return dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal), recall
 
-# %% wrong="unknown documents stop it" says=["no grade is grade 0", "KeyError"] points=[0, 0.5] of="solution"
+# %% wrong="unknown documents stop it" says=["a document without a grade has grade 0", "KeyError"] points=[0, 0.5] of="solution"
 # - return recall, dcg([relevance.get(document, 0) for document in ranking]) / dcg(ideal)
 # + return recall, dcg([relevance[document] for document in ranking]) / dcg(ideal)
 
