@@ -19,11 +19,11 @@
 #
 # **The claim** (A0, an interview of 2024). To give a language model new facts, a knowledge base (知识库) is easier to build and to maintain than fine-tuning (微调).
 #
-# Why believe it? Writing a card takes a second, and training takes long. Why doubt it? A small reader misreads cards, and a trained model needs no search. Here SmolLM2 gets the same facts both ways.
+# Why believe it? A card is written in a moment, and training takes long. Why doubt it? A small reader misreads cards.
 #
 # ## A town that nobody has heard of
 #
-# Seven people, 21 facts. We made them up, so no model can know them. A card holds one person.
+# Seven people, 21 facts, all made up. No model can know them.
 
 # %%
 KINDS = ("home", "job", "pet")
@@ -48,7 +48,7 @@ def card(name: str, facts: Facts) -> str:
 
 print(card("Edda Brook", FACTS))
 
-# %% fold="The questions: twelve wordings to teach with, twelve others to ask, 24 about the rest of the world"
+# %% fold="The questions: twelve wordings to teach with, twelve others to ask, 16 about the rest of the world"
 import copy
 import queue
 import random
@@ -89,14 +89,6 @@ What is frozen water called? | ice
 What language is spoken in Spain? | Spanish
 What is the largest ocean? | Pacific
 What is two plus two? | four 4
-Where does the president of the United States live? | Washington
-Which animal do people ride on? | horse horses
-What does a baker make? | bread
-Where do fish live? | water ocean sea river lake
-What does a dentist look after? | teeth tooth
-Which season comes after winter? | spring
-What is the currency of the United States? | dollar dollars
-In which country is London? | England Britain Kingdom UK
 """
 
 
@@ -113,7 +105,7 @@ for i, name in enumerate(PEOPLE):
         ASKED_FACTS += [(four[(i + j) % 4], (name, kind)) for j in (0, 1)]
 TOWN = [text for text, _ in ASKED_FACTS]  # 42 questions
 WORLD_LINES = [line.split(" | ") for line in WORLD.strip().splitlines()]
-ELSEWHERE = [text for text, _ in WORLD_LINES]  # 24 questions
+ELSEWHERE = [text for text, _ in WORLD_LINES]  # 16 questions
 
 
 def has(reply: str, wanted: str) -> bool:
@@ -147,16 +139,16 @@ print(f"to ask:        {wordings(ASKED, ('Nora Finch', 'job'))}")
 print(f"elsewhere:     {ELSEWHERE[5:8]}")
 
 # %% [markdown]
-# Each fact is asked twice, in wordings used for nothing else: 42 questions. Another 24 are about the rest of the world.
+# Each fact is asked twice, in wordings used for nothing else: 42 questions. Another 16 are about the rest of the world.
 #
 # ## Two ways to know the town
 #
-# **Cards.** MiniLM finds the card nearest to the question, and SmolLM2 reads it. Three examples about other people show the form. Where no card comes near, SmolLM2 answers without one.
+# **Cards.** MiniLM finds the card nearest to the question, and SmolLM2 reads it. Three examples about other people show the form. Where no card comes near (cosine 0.5), SmolLM2 answers without one.
 
 # %%
 tokenizer, smollm2 = load_smollm2()
 smollm2 = smollm2.to(device)
-reader = Reader(tokenizer, smollm2, most=8, batch=24)
+reader = Reader(tokenizer, smollm2, most=6, batch=32)  # six tokens at most
 
 
 def card_prompts(asked: Sequence[str], found: Tensor, cards: Sequence[str]) -> list[str]:
@@ -174,19 +166,21 @@ def ask_cards(asked: Sequence[str], cards: Sequence[str], vectors: Tensor) -> li
     return [reply.text for reply in reader.complete(prompts, "reading cards")]
 
 
+print(prompt(card("Edda Brook", FACTS), "Which animal does Edda Brook own?", SHOWN))
+
 # %% [markdown]
-# **Fine-tuning.** We train on questions with answers, each fact in four wordings. A matrix $W$ stays as it is and gets a small change: $W + 2\,UD$, where $D$ has 8 rows and $U$ has 8 columns. Only these learn. That is *low-rank adaptation* (低秩适配, LoRA).
+# **Fine-tuning.** We train on questions with answers, each fact in four wordings. The matrices $W$ of the feed-forward layers are frozen. To each we add a product of two thin ones, $W + 2\,UD$, where $D$ has 8 rows and $U$ has 8 columns. Only $U$ and $D$ learn. That is *low-rank adaptation* (低秩适配, LoRA). All $U$ and $D$ of a model are its *adapter* (适配器).
 
 
 # %%
 class LowRank(nn.Module):
-    """A linear layer whose weights stay, and a small change of them that learns."""
+    """A frozen linear layer, and a thin product beside it that learns."""
 
     def __init__(self, layer: nn.Linear, rank: int = 8):
         super().__init__()
         self.layer = layer
-        self.D = nn.Parameter(torch.zeros(rank, layer.in_features))
-        self.U = nn.Parameter(torch.zeros(layer.out_features, rank))
+        self.D = nn.Parameter(torch.zeros(rank, layer.in_features))  # set at random later
+        self.U = nn.Parameter(torch.zeros(layer.out_features, rank))  # 0: no change at first
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x) + 2 * x @ self.D.T @ self.U.T
@@ -205,13 +199,13 @@ def lessons(facts: Facts, times: int, seed: int) -> list[list[tuple[str, str]]]:
 
 print(*lessons(FACTS, 1, seed=0)[0][:3], sep="\n")
 
-# %% fold="Train: a change goes in, a change comes out"
-Change = list[Tensor]  # all U and D of a model
+# %% fold="Train: an adapter goes in, an adapter comes out"
+Adapter = list[Tensor]  # all U and D of a model
 Batch = list[tuple[str, str]]  # questions and answers
 
 
 def with_low_rank(model: nn.Module) -> nn.Module:
-    """A copy with the same weights; only the changes of its feed-forward layers can learn."""
+    """A copy with the same weights; only the adapter of its feed-forward layers can learn."""
     shared = {id(weight): weight for weight in model.parameters()}
     model = copy.deepcopy(model.requires_grad_(False), shared)
     for block in model.model.layers:
@@ -224,13 +218,13 @@ def learning(model: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in model.parameters() if weight.requires_grad]
 
 
-def put(model: nn.Module, change: Change) -> None:
+def put(model: nn.Module, adapter: Adapter) -> None:
     with torch.no_grad():
-        for weight, value in zip(learning(model), change):
+        for weight, value in zip(learning(model), adapter):
             weight.copy_(value)
 
 
-def first_change(model: nn.Module, seed: int) -> Change:
+def first_adapter(model: nn.Module, seed: int) -> Adapter:
     """D at random, U zero: nothing is changed yet."""
     generator = torch.Generator().manual_seed(seed)
     return [
@@ -255,8 +249,8 @@ def loss_of(model: nn.Module, batch: Batch) -> Tensor:
     return F.cross_entropy(model.lm_head(hidden[answers[:, 1:]]), ids[:, 1:][answers[:, 1:]])
 
 
-def train(start: Change, batches: Sequence[Batch], rate: float) -> tuple[Change, float]:
-    """The change after a step with each batch, and the processor time that it took."""
+def train(start: Adapter, batches: Sequence[Batch], rate: float) -> tuple[Adapter, float]:
+    """The adapter after a step with each batch, and the processor time that it took."""
     model = free.get()  # one of two copies: two trainings run side by side
     put(model, start)
     begin = time.thread_time()
@@ -268,9 +262,9 @@ def train(start: Change, batches: Sequence[Batch], rate: float) -> tuple[Change,
         optimizer.step()
         optimizer.zero_grad()
     seconds = time.thread_time() - begin
-    change = [weight.detach().clone() for weight in learning(model)]
+    adapter = [weight.detach().clone() for weight in learning(model)]
     free.put(model)
-    return change, seconds
+    return adapter, seconds
 
 
 free: queue.Queue = queue.Queue()
@@ -281,8 +275,8 @@ trained_reader = copy.copy(reader)
 trained_reader.model = copies[0]
 
 
-def ask_trained(change: Change, questions: Sequence[str]) -> list[str]:
-    put(copies[0], change)
+def ask_trained(adapter: Adapter, questions: Sequence[str]) -> list[str]:
+    put(copies[0], adapter)
     return [reply.text for reply in trained_reader.complete(questions, "asking")]
 
 
@@ -294,13 +288,15 @@ def timed(function: Callable, *arguments):
 
 
 # %% [markdown]
-# **It counts as shown if**, after building and after upkeep, cards get at most 0.05 fewer of the town's questions right than fine-tuning by either recipe, for less than a tenth of its processor time.
+# **It counts as shown if** cards, both after building and after three facts change, get at most 0.05 (two of 42) fewer right than fine-tuning (by either recipe below), for less than a tenth of its processor time. Answering is left out.
 #
-# (The time is that of building or mending, not of answering. Upkeep is the mean of three changes. If only one part passes, it is the condition of *supported only if*. We wrote this after trial runs and changed it twice: cards also had to change, then to spoil, fewer other answers. We dropped that, for rehearsal came close and spoilt answers already count as wrong. It would not change the grade. An eighth person was left out to save time.)
+# *Easier* is a word about people. We count right answers and processor time, not people's effort, so the best grade possible is *supported only if*. We wrote the rule after trial runs; earlier ones also asked that cards spoil fewer other answers, which changes no grade.
+#
+# The time was hardly in doubt: seven vectors against 21 training steps. The open part is right answers, and there wordings decide. In a trial with six wordings to ask, fine-tuning got all 48 questions right and cards 42: cards would have failed. We then took twelve; the reason was not noted. So we print both halves apart.
 #
 # ## Building
 #
-# **Predict.** What share of the town's questions does the fine-tuned model get right? And of the rest of the world, where SmolLM2 knew 0.75?
+# **Predict.** What share of the town's questions does the fine-tuned model get right? And of the rest of the world, where SmolLM2 knew 0.88?
 
 # %%
 guess_town, guess_world = None, None  # for instance 0.7, 0.7
@@ -317,9 +313,10 @@ def in_batches(once: Batch, size: int = 8) -> list[Batch]:
     return [pairs[i : i + size] for i in range(0, len(pairs), size)]
 
 
-def build(seed: int) -> Callable[[], tuple[Change, float]]:
-    batches = [batch for part in lessons(FACTS, 7, seed) for batch in in_batches(part)]  # 21
-    return partial(train, first_change(copies[0], seed), batches, 0.003)
+def build(seed: int) -> Callable[[], tuple[Adapter, float]]:
+    batches = [batch for part in lessons(FACTS, 7, seed) for batch in in_batches(part)]
+    # Seven rounds of three batches: 21 steps.
+    return partial(train, first_adapter(copies[0], seed), batches, 0.003)
 
 
 built = side_by_side([build(seed) for seed in (0, 1)], "fine-tuning")
@@ -328,8 +325,8 @@ built = side_by_side([build(seed) for seed in (0, 1)], "fine-tuning")
 by_cards, cards_answer = timed(ask_cards, TOWN, cards, vectors)
 world_by_cards = ask_cards(ELSEWHERE, cards, vectors)
 (by_weights, world_by_weights), weights_answer = [[], []], []
-for change, _ in built:
-    replies, seconds = timed(ask_trained, change, TOWN + ELSEWHERE)
+for adapter, _ in built:
+    replies, seconds = timed(ask_trained, adapter, TOWN + ELSEWHERE)
     weights_answer.append(seconds / len(TOWN + ELSEWHERE))
     by_weights.append(replies[: len(TOWN)])
     world_by_weights.append(replies[len(TOWN) :])
@@ -374,7 +371,7 @@ for at, one, two in ((0, town_cards, town_weights), (1, world_cards, world_weigh
     left.plot([at + 0.15, at + 0.25], two, "o", color="black", markersize=5)
     left.text(at - 0.2, one + 0.02, f"{one:.2f}", ha="center")
     left.text(at + 0.2, max(two) + 0.04, f"{mean:.2f}", ha="center")
-left.set_xticks(range(2), ["the town\n(42 questions)", "rest of the world\n(24 questions)"])
+left.set_xticks(range(2), ["the town\n(42 questions)", "rest of the world\n(16 questions)"])
 left.set(ylim=(0, 1.1), ylabel="share answered right")
 left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False, fontsize=10)
 draw_guess(left, guess_town, at=0.2)
@@ -384,6 +381,7 @@ for at, height in enumerate((1, times_longer)):
     right_axis.text(at, height * 1.15, f"{height:,.0f}", ha="center")
 right_axis.set_xticks(range(2), ["cards", "fine-tuned"])
 right_axis.set(yscale="log", ylim=(0.5, times_longer * 3), ylabel="time to build (cards: 1)")
+right_axis.yaxis.set_major_formatter("{x:,.0f}")
 for axis in (left, right_axis):
     axis.grid(axis="x", visible=False)
 show(
@@ -392,32 +390,46 @@ show(
     f"world: cards {world_cards:.2f}, fine-tuned {spread(world_weights)}. Building by fine-tuning takes "
     f"{times_longer:,.0f} times as long.",
 )
+print(f"Building: cards {card_seconds:.2f} s, fine-tuning {building:.1f} s of processor time.")
 print(
     f"An answer from a card takes {cards_answer / weights_mean:.1f} times as long as one without."
 )
 print(
-    f"After about {round(even, -1):,.0f} answers, the cards have cost as much time as fine-tuning."
+    f"After about {round(even, -1):,.0f} answers, cards have cost as much time as fine-tuning."
 )
+near_world = int(((embed_all(ELSEWHERE) @ vectors.T).amax(1) > 0.5).sum())
+print(
+    f"{near_world} of the {len(ELSEWHERE)} questions about the rest of the world found a card."
+)
+half = [wordings(ASKED, fact).index(text) // 2 for text, fact in ASKED_FACTS]
+for h, part in enumerate(("first", "last")):
+    each = [
+        share([r for r, at in zip(right_in_town(replies, FACTS), half) if at == h])
+        for replies in (by_cards, *by_weights)
+    ]
+    print(
+        f"The {part} two wordings of each kind: cards {each[0]:.2f}, fine-tuning {spread(each[1:])}"
+    )
 
 # %% [markdown]
 # <details><summary>Our explanation of building</summary>
 #
-# **The town.** Both know it: 0.95 and 0.92. The reader of cards stumbles over *How does _ earn money?*, the fine-tuned model mostly over *Name the trade of _*.
+# **The town.** Both know it: 0.95 and 0.92. Cards stumble over *How does _ earn money?*, fine-tuning (seed 0) mostly over *Name the trade of _*. Either half of the wordings alone would have passed here.
 #
-# **The rest of the world.** The fine-tuned model has learned to answer with the town: the colour of the sky is “parrot”. It gets 0.06 right, before it was 0.75. With cards nothing can change there: no card comes near.
+# **The rest of the world.** The fine-tuned model has learned to answer with the town: the colour of the sky is “parrot”. It gets 0.09 right, before it was 0.88. The rule does not count this, for the match is unfair: cards have a switch (none near, none read), fine-tuning has not.
 #
-# **The bill.** A card costs one vector, fine-tuning many steps. But each answer from a card costs more, for its prompt is longer. The line below the figure says when that evens out.
+# **The bill.** A card costs one vector, fine-tuning many steps. But an answer from a card costs more: its prompt is longer.
 #
 # </details>
 #
 # ## Upkeep
 #
-# Somebody moves, somebody has a new job, somebody a new pet. You write three cards anew. For fine-tuning there are two recipes, which go on from the model built above:
+# Somebody moves, somebody has a new job, somebody a new pet: an *update* of three facts. You write three cards anew. Fine-tuning goes on from the model above, by one of two recipes:
 #
-# - **only the changes**: each step has the three new facts;
-# - **with rehearsal** (复习): nine old facts join them, so that they are not forgotten.
+# - **only the update**: each of six steps has the three new facts;
+# - **with rehearsal** (复习): nine old facts join them, so that they are not forgotten, in eight steps of twice the size.
 #
-# The control trains as *only the changes* does, but on the three *old* values. There is nothing new to learn. We draw three changes; the second goes to the model of seed 1, the others to that of seed 0.
+# An answer is *spoilt* if it was right, is wrong now, and its fact has not changed. The **control** (对照) asks why: it trains as *only the update* does, but on the three *old* values. There is nothing new to learn. We draw three updates.
 
 # %%
 NEW = {
@@ -427,39 +439,38 @@ NEW = {
 }
 
 
-def after_change(draw: int) -> tuple[list[Fact], Facts]:
-    """Which facts change, and all facts afterwards."""
+def update(draw: int) -> tuple[list[Fact], Facts]:
+    """Which three facts change, and all facts afterwards."""
     changed = list(zip(random.Random(draw).sample(list(PEOPLE), 3), KINDS))
     return changed, FACTS | {fact: NEW[fact[1]][draw] for fact in changed}
 
 
 def mend(draw: int, steps: int, rate: float, rehearsed: int = 0, control: bool = False):
-    changed, new = after_change(draw)
+    changed, new = update(draw)
     facts = FACTS if control else new
     old = {fact: FACTS[fact] for fact in FACTS if fact not in changed}
     rounds = lessons({fact: facts[fact] for fact in changed}, steps, draw)
     others = sum(lessons(old, 4, draw + 10), [])  # enough for nine a step
     batches = [r + others[i * rehearsed : (i + 1) * rehearsed] for i, r in enumerate(rounds)]
-    return partial(train, built[draw % 2][0], batches, rate)
+    return partial(train, built[draw % 2][0], batches, rate)  # update 1: the model of seed 1
 
 
-for name, kind in after_change(0)[0]:
-    print(f"{name}: {FACTS[name, kind]}, from now on {after_change(0)[1][name, kind]}")
+for name, kind in update(0)[0]:
+    print(f"{name}: {FACTS[name, kind]}, from now on {update(0)[1][name, kind]}")
 
 # %% [markdown]
-# **Predict.** Each time, 36 questions are about facts that stay. How many right answers to them does *only the changes* spoil?
+# **Predict.** Each time, 36 questions are about facts that stay. How many answers does *only the update* spoil?
 
 # %%
 guess_spoilt = None  # for instance 5
 
 # %%
 RECIPES: dict[str, dict[str, Any]] = {
-    "only the changes": {"steps": 6, "rate": 0.001},
+    "only the update": {"steps": 6, "rate": 0.001},
     "with rehearsal": {"steps": 8, "rate": 0.002, "rehearsed": 9},
-    "control: old values": {"steps": 6, "rate": 0.001, "control": True},
+    "control (old values)": {"steps": 6, "rate": 0.001, "control": True},
 }
-RUNS = [(name, draw) for name in RECIPES for draw in SEEDS]
-RUNS.pop()  # two controls will do
+RUNS = [(name, draw) for name in RECIPES for draw in SEEDS][:-1]  # two controls: it saves time
 mended = side_by_side([mend(draw, **RECIPES[name]) for name, draw in RUNS], "fine-tuning")
 
 
@@ -468,21 +479,21 @@ class After(NamedTuple):
     changed: int  # of 6 questions about changed facts: right
     town: float  # share of all 42 right
     spoilt: int  # of 36 questions about other facts: right before, wrong now
-    moved: int  # of these 36: another answer than before, spoilt or mended
+    cured: int  # of these 36: wrong before, right now
     seconds: float
     example: str
 
 
 def look(draw: int, before: list[str], after: list[str], facts: Facts, seconds: float) -> After:
-    about = [fact in after_change(draw)[0] for _, fact in ASKED_FACTS]
+    about = [fact in update(draw)[0] for _, fact in ASKED_FACTS]
     right, was_right = right_in_town(after, facts), right_in_town(before, FACTS)
     spoilt = [was and not now and not a for was, now, a in zip(was_right, right, about)]
-    moved = [old != new and not a for old, new, a in zip(before, after, about)]
+    cured = [now and not was and not a for was, now, a in zip(was_right, right, about)]
     first = next(
         (f"{TOWN[i]} {before[i]} -> {after[i]}" for i, s in enumerate(spoilt) if s), ""
     )
     changed = sum(now for now, a in zip(right, about) if a)
-    return After(changed, share(right), sum(spoilt), sum(moved), seconds, first)
+    return After(changed, share(right), sum(spoilt), sum(cured), seconds, first)
 
 
 ways: dict[str, list[After]] = {name: [] for name in ("cards", *RECIPES)}
@@ -491,7 +502,7 @@ found = town @ vectors.T
 before = card_prompts(TOWN, found, cards)
 prompts, card_mending = [], []
 for draw in SEEDS:
-    changed, facts = after_change(draw)
+    changed, facts = update(draw)
     people = [list(PEOPLE).index(name) for name, _ in changed]
     new_cards = [card(name, facts) for name in PEOPLE]
     new_vectors, seconds = timed(embed_all, [new_cards[i] for i in people])
@@ -505,33 +516,48 @@ texts = [reply.text for reply in reader.complete(new_prompts, "reading new cards
 known = dict(zip(before, by_cards)) | dict(zip(new_prompts, texts))
 for draw in SEEDS:
     replies = [known[p] for p in prompts[draw]]
-    facts = after_change(draw)[1]
+    facts = update(draw)[1]
     ways["cards"].append(look(draw, by_cards, replies, facts, card_mending[draw]))
-for (name, draw), (change, seconds) in zip(RUNS, mended):
-    facts = FACTS if "control" in RECIPES[name] else after_change(draw)[1]
-    replies = ask_trained(change, TOWN)
+for (name, draw), (adapter, seconds) in zip(RUNS, mended):
+    facts = FACTS if "control" in RECIPES[name] else update(draw)[1]
+    replies = ask_trained(adapter, TOWN)
     ways[name].append(look(draw, by_weights[draw % 2], replies, facts, seconds))
 
 # %% fold="Draw what upkeep brings and costs"
-figure, axes = plt.subplots(1, 3, figsize=(9.4, 3.4), sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.6), sharey=True, layout="constrained")
 one = statistics.mean(a.seconds for a in ways["cards"])
-COLORS = {"cards": BLUE, "control: old values": GREY}
+COLORS = {"cards": BLUE, "control (old values)": GREY}
 for row, (name, results) in enumerate(ways.items()):
     values = [
         [a.changed for a in results],
         [a.spoilt for a in results],
         [a.seconds / one for a in results],
     ]
-    for axis, each in zip(axes, values):
-        color = COLORS.get(name, ORANGE)
-        axis.barh(row, statistics.mean(each), 0.6, color=color, alpha=0.8)
-        heights = [row - 0.15, row, row + 0.15][: len(each)]
-        axis.plot(each, heights, "o", color="black", markersize=5, clip_on=False)
+    for axis, each, digits in zip(axes, values, (1, 1, 0)):
+        mean = statistics.mean(each)
+        axis.barh(row, mean, 0.7, color=COLORS.get(name, ORANGE), alpha=0.7)
+        for draw, value in enumerate(each):
+            at = row + 0.24 * (draw - 1)
+            axis.plot(
+                value,
+                at,
+                "o",
+                color="white",
+                markeredgecolor="black",
+                markersize=9,
+                clip_on=False,
+            )
+            axis.text(value, at + 0.01, draw, ha="center", va="center", fontsize=7)
+        right = axis.get_yaxis_transform()
+        axis.text(1.05, row, f"{mean:,.{digits}f}", transform=right, va="center", weight="bold")
 axes[0].set_yticks(range(len(ways)), list(ways))
 axes[0].invert_yaxis()
-axes[0].set(xlabel="of 6 questions about\nchanged facts: right", xlim=(0, 6.3))
-axes[1].set(xlabel="of 36 other answers:\nspoilt", xlim=(0, None))
-axes[2].set(xlabel="time (cards: 1)", xscale="log")
+axes[0].set(xlabel="changed facts (control:\ntheir old values): right of 6", xlim=(0, 6.3))
+axes[1].set(xlabel="other answers:\nspoilt of 36", xlim=(0, None))
+axes[2].set(xlabel="processor time\n(cards = 1)", xscale="log", xlim=(0.5, 2000))
+axes[2].xaxis.set_major_formatter("{x:,.0f}")
+axes[2].axvline(10, color="black", linestyle="--", linewidth=1)
+axes[2].text(11, -0.62, "10 (the rule)", fontsize=9)
 for axis in axes:
     axis.grid(axis="y", visible=False)
 if guess_spoilt is not None:
@@ -539,7 +565,9 @@ if guess_spoilt is not None:
     axes[1].annotate(
         " your guess", (guess_spoilt, 1), xytext=(6, 8), textcoords="offset points"
     )
-figure.suptitle("Bars: means. Dots: three changes (two for the control)", fontsize=11)
+figure.suptitle(
+    "Bars and bold numbers: means. Circles: updates 0, 1 and 2 (control: 0 and 1)", fontsize=11
+)
 
 
 def told(name: str) -> str:
@@ -552,13 +580,17 @@ def told(name: str) -> str:
 
 show(
     figure,
-    alt=f"After upkeep, mean and range of three changes (two for the control). {'; '.join(map(told, ways))}.",
+    alt=f"After upkeep, mean and range of three updates (two for the control). {'; '.join(map(told, ways))}.",
 )
 for name, results in ways.items():
     print(
-        f"{name:20} all of the town {spread([a.town for a in results])} right; other answers spoilt or "
-        f"mended {spread([a.moved for a in results], '.1f')}"
+        f"{name:20} all of the town {spread([a.town for a in results])} right; other answers cured "
+        f"{spread([a.cured for a in results], '.1f')}; {statistics.mean(a.seconds for a in results):.2f} s"
     )
+fresh = statistics.mean(sum(p not in before for p in each) for each in prompts)
+print(
+    f"\nAnswers to check again: with cards {fresh:.0f}, whose prompt has changed; with weights all 42."
+)
 print("\nA spoilt answer of each:")
 for name, results in ways.items():
     print(f"    {name:20} {next((a.example for a in results if a.example), 'none')}")
@@ -566,21 +598,21 @@ for name, results in ways.items():
 # %% [markdown]
 # <details><summary>Our explanation of upkeep</summary>
 #
-# **Cards**: the new facts are in, and no other answer is spoilt. (A few changed: three facts share a card, so a new pet can disturb a question about the trade.)
+# **Cards**: the new facts are in, and no other answer is spoilt.
 #
-# **Only the changes** gets the new facts in, too, but spoils 3 of 36 other answers on average: Edda Brook now owns a “baker”. And this is a careful rate. In a trial with eight people, twice the rate (eight steps) spoilt 32 to 37 of 42.
+# **Only the update** gets the new facts in, too, but spoils 3 of 36 other answers: Edda Brook now owns a “baker”.
 #
-# **The control** spoils as much, with nothing new to learn. So the damage comes not from the news, but from training on three facts while the others are silent: *catastrophic forgetting* (灾难性遗忘).
+# **The control** spoils no less, so damage needs no new values. Even a right answer has a loss above zero: each step moves the weights, while the other facts are silent. That is *catastrophic forgetting* (灾难性遗忘).
 #
-# **Rehearsal** spoils hardly more than cards. So fine-tuning can keep up, for hundreds of times the time.
+# **Rehearsal** has more and larger steps, and yet spoils hardly more than cards. So fine-tuning can keep up, but takes hundreds of times as long.
 #
 # </details>
 #
-# **Check yourself.** After upkeep you ask only about the facts that changed, and all answers are right. What do you know?
+# **Check yourself.** After an update you ask only about the changed facts. All answers are right. What do you know?
 #
-# - <details><summary>The upkeep went well.</summary> Fine-tuning can get these right and spoil others.</details>
+# - <details><summary>The upkeep went well.</summary> Others may be spoilt.</details>
 # - <details><summary>The new facts are in. About the old ones, nothing.</summary> Right. With cards, only answers that read a new card may change; with changed weights, any.</details>
-# - <details><summary>The old facts are gone.</summary> With rehearsal most stay.</details>
+# - <details><summary>The old facts are gone.</summary> Most stayed here, even without rehearsal.</details>
 #
 # ## The answer
 
@@ -598,22 +630,24 @@ def beats(recipe: str) -> bool:
 
 
 kept_well = all(beats(recipe) for recipe in list(RECIPES)[:2])
+ease = "ease means right answers for little processor time; people's effort was not measured"
 if built_well and kept_well:
-    grade = SUPPORTED
+    grade = only_if(ease)
 elif built_well or kept_well:
-    grade = only_if(f"we count the {'building' if built_well else 'upkeep'} alone")
+    grade = only_if(f"we count the {'building' if built_well else 'upkeep'} alone, and {ease}")
 else:
     grade = NOT_SUPPORTED
 after = {name: mean_of(name, lambda a: a.town) for name in ways}
+longer = [mean_of(name, lambda a: a.seconds) / one for name in list(RECIPES)[:2]]
 answer(
     "5.2",
-    f"Cards get {town_cards:.0%} of new wordings right, fine-tuning {statistics.mean(town_weights):.0%}; after three "
-    f"facts change, {after['cards']:.0%}, {after['with rehearsal']:.0%} with rehearsal, {after['only the changes']:.0%} without. "
-    f"Fine-tuning builds for {times_longer:,.0f} times as long, which cheaper answers repay after about {round(even, -1):,.0f}.",
+    f"Cards get {town_cards:.0%} right, fine-tuning {statistics.mean(town_weights):.0%}. After three facts change: "
+    f"cards {after['cards']:.0%}, fine-tuning {after['with rehearsal']:.0%} with rehearsal, {after['only the update']:.0%} without. "
+    f"Fine-tuning takes {times_longer:,.0f} times as long to build, {min(longer):,.0f} to {max(longer):,.0f} times to mend.",
     grade,
 )
 
 # %% [markdown]
-# **What could still be wrong.** The wordings matter: in a trial with six of the twelve, fine-tuning got all 48 questions right and cards 42, so building would have failed by our rule. Rates were chosen on these same questions, and we trained from nothing only twice; a larger model may read better and forget less. We did not rehearse the rest of the world, nor switch $UD$ off for it, and measured no person's time.
+# **What could still be wrong.** Our seven cards come from a template, and their names make them easy to find. Real ones contradict each other, and there are thousands. Rates were chosen on these same questions, which favours fine-tuning. We built its model only twice and rehearsed nothing of the rest of the world. A larger model may read better and forget less.
 #
-# **What the literature measured.** Asked about events after its training, Mistral 7B got far more right with retrieved passages than after fine-tuning on the texts (Ovadia et al. 2023, arXiv 2312.05934). Facts that a model does not know are learned slowly and, once learned, make it invent more (Gekhman et al. 2024, 2405.05904).
+# **What the literature measured.** About events after its training, Mistral 7B got far more right with retrieved passages than after fine-tuning on the texts (Ovadia et al. 2023, arXiv 2312.05934). Unknown facts are learned slowly and, once learned, make a model invent more (Gekhman et al. 2024, 2405.05904).

@@ -577,7 +577,7 @@ check_softmax(my_softmax)
 # failures](labs/5_3_two_failures.ipynb), [5.4 not knowing](labs/5_4_not_knowing.ipynb), [5.5
 # guard](labs/5_5_guard.ipynb), [5.6 rumours](labs/5_6_rumours.ipynb), [5.7
 # retrieval in training](labs/5_7_retro.ipynb), [5.8 sources](labs/5_8_sources.ipynb), [5.9
-# Chinese](labs/5_9_chinese.ipynb), [5.11 fusion](labs/5_11_fusion.ipynb).
+# Chinese](labs/5_9_chinese.ipynb), [5.10 injection](labs/5_10_injection.ipynb), [5.11 fusion](labs/5_11_fusion.ipynb).
 #
 # Take the lessons in this order; choose labs by interest. Each notebook stands alone.
 #

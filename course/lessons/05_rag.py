@@ -55,7 +55,7 @@ show(
 )
 
 # %% [markdown]
-# Our knowledge base holds 162 short *cards*. Most carry a statement from the five Chinese articles of this course (A0 to A4; lesson 0 names them), in our English words. Some are invented, to be confused with others. Our language model is SmolLM2, with 135 million weights (its learned numbers): very small, so that it runs anywhere. We call it the **reader**. This is the whole system; `embed` comes in section 2, and `card.en` is a card's English text:
+# Our knowledge base holds 162 short *cards*. Most carry a statement from the five Chinese articles of this course (A0 to A4; lesson 0 names them), in our English words. Some are invented, to be confused with others. Our language model, the **reader**, is SmolLM2, with 135 million weights (its learned numbers): small enough to run anywhere. This is the whole system; `embed` comes in section 2, and `card.en` is a card's English text:
 
 # %% fold="Load the model that writes, and make a vector of each card (section 2)"
 reader = Reader(*load_smollm2(), batch=20)
@@ -81,7 +81,7 @@ print(f"With retrieval:   {answer}")
 print(f"Source, {card.source}:       {card.en}")
 
 # %% [markdown]
-# The model alone makes something up. With the card it answers right, and you can check it. This is the text that it was given. Two examples with invented facts show the form; then come our card and our question. (For "the model alone", all lines that begin with *Context* are left out, in the examples too.)
+# The model alone makes something up. With the card it answers right, and you can check it. This is what it was given: two examples with invented facts, then our card and our question. (For "the model alone", all lines that begin with *Context* are left out, in the examples too.)
 
 # %%
 print(prompt(card.en, question))
@@ -582,7 +582,7 @@ for i in wrong_but_supported[:3]:
 # %% [markdown]
 # Nearly all right answers are supported, but so are nearly half of the wrong ones. In these three, the figure does stand on the card; only it answers another question.
 #
-# So a source does not make an answer true. It tells you *where to look*. Still, it is worth something: if you show supported answers only, one right answer is lost and 29 wrong ones are gone. ([Lab 5.8](labs/5_8_sources.ipynb) measures this.)
+# So a source does not make an answer true. Still, it is worth something: if you show supported answers only, one right answer is lost and 29 wrong ones are gone. ([Lab 5.8](labs/5_8_sources.ipynb) measures this.)
 #
 # **Check yourself.** A card itself may be wrong. (Some of ours are: the articles err, and the cards repeat it.) The model answers from it faithfully. Then the answer is
 #
