@@ -19,7 +19,7 @@
 #
 # **The claim** (A0, an interview of 2024). To give a language model new facts, a knowledge base (知识库) is easier to build and to maintain than fine-tuning (微调).
 #
-# Why believe it? A card is written in a moment, and training takes long. Why doubt it? A small reader misreads cards.
+# Why believe it? A card is written in a moment, and training takes long. Why doubt it? A small model misreads cards.
 #
 # ## A town that nobody has heard of
 #
@@ -139,11 +139,11 @@ print(f"to ask:        {wordings(ASKED, ('Nora Finch', 'job'))}")
 print(f"elsewhere:     {ELSEWHERE[5:8]}")
 
 # %% [markdown]
-# Each fact is asked twice, in wordings used for nothing else: 42 questions. Another 16 are about the rest of the world.
+# Each fact is asked twice: 42 questions. Another 16 are about the rest of the world.
 #
 # ## Two ways to know the town
 #
-# **Cards.** MiniLM finds the card nearest to the question, and SmolLM2 reads it. Three examples about other people show the form. Where no card comes near (cosine 0.5), SmolLM2 answers without one.
+# **Cards.** MiniLM finds the card nearest to the question, and SmolLM2 reads it. Three examples about other people show the form. Where no cosine is over 0.5, SmolLM2 answers without one.
 
 # %%
 tokenizer, smollm2 = load_smollm2()
@@ -288,15 +288,15 @@ def timed(function: Callable, *arguments):
 
 
 # %% [markdown]
-# **It counts as shown if** cards, both after building and after three facts change, get at most 0.05 (two of 42) fewer right than fine-tuning (by either recipe below), for less than a tenth of its processor time. Answering is left out.
+# **It counts as shown if** cards, both after building and after three facts change, get at most 0.05 (two of 42) fewer right than fine-tuning (by each recipe below), for less than a tenth of its processor time. Answering is left out.
 #
-# *Easier* is a word about people. We count right answers and processor time, not people's effort, so the best grade possible is *supported only if*. We wrote the rule after trial runs; earlier ones also asked that cards spoil fewer other answers, which changes no grade.
+# *Easier* is a word about people. We count right answers and processor time, not people's effort: *supported only if* is the best grade possible. We wrote the rule after trial runs; earlier rules also asked that cards turn fewer other answers wrong: same grade.
 #
-# The time was hardly in doubt: seven vectors against 21 training steps. The open part is right answers, and there wordings decide. In a trial with six wordings to ask, fine-tuning got all 48 questions right and cards 42: cards would have failed. We then took twelve; the reason was not noted. So we print both halves apart.
+# Time was hardly in doubt; right answers were, and there wordings decide. In a trial with an eighth person and six of the twelve wordings, fine-tuning got all 48 questions right, cards 42: they would have failed. Why we then took twelve was not noted. Both halves are printed apart.
 #
 # ## Building
 #
-# **Predict.** What share of the town's questions does the fine-tuned model get right? And of the rest of the world, where SmolLM2 knew 0.88?
+# **Predict.** What share of the town's questions does the fine-tuned model get right (mean of two seeds)? And of the rest of the world, where SmolLM2 knew 0.88?
 
 # %%
 guess_town, guess_world = None, None  # for instance 0.7, 0.7
@@ -414,11 +414,11 @@ for h, part in enumerate(("first", "last")):
 # %% [markdown]
 # <details><summary>Our explanation of building</summary>
 #
-# **The town.** Both know it: 0.95 and 0.92. Cards stumble over *How does _ earn money?*, fine-tuning (seed 0) mostly over *Name the trade of _*. Either half of the wordings alone would have passed here.
+# **The town.** Cards stumble over *How does _ earn money?*, seed 0 of fine-tuning mostly over *Name the trade of _*. After building, either half of the wordings alone would pass.
 #
-# **The rest of the world.** The fine-tuned model has learned to answer with the town: the colour of the sky is “parrot”. It gets 0.09 right, before it was 0.88. The rule does not count this, for the match is unfair: cards have a switch (none near, none read), fine-tuning has not.
+# **The rest of the world.** The fine-tuned model has learned to answer with the town: the colour of the sky is “parrot”. It gets 0.09 right; before, 0.88. The rule does not count this unfair match: without a card near, none is read; an adapter stays on.
 #
-# **The bill.** A card costs one vector, fine-tuning many steps. But an answer from a card costs more: its prompt is longer.
+# **The bill** (a logarithmic scale). A card costs one vector, fine-tuning 21 steps. But longer prompts cost: after about 160 answers the lead is gone.
 #
 # </details>
 #
@@ -427,9 +427,9 @@ for h, part in enumerate(("first", "last")):
 # Somebody moves, somebody has a new job, somebody a new pet: an *update* of three facts. You write three cards anew. Fine-tuning goes on from the model above, by one of two recipes:
 #
 # - **only the update**: each of six steps has the three new facts;
-# - **with rehearsal** (复习): nine old facts join them, so that they are not forgotten, in eight steps of twice the size.
+# - **with rehearsal** (复习): nine of the 18 old facts join each time, against forgetting, in eight steps at twice the rate.
 #
-# An answer is *spoilt* if it was right, is wrong now, and its fact has not changed. The **control** (对照) asks why: it trains as *only the update* does, but on the three *old* values. There is nothing new to learn. We draw three updates.
+# An answer is *spoilt* if it was right, is wrong now, and its fact has not changed. The **control** (对照) asks why: it trains as *only the update* does, but on the three *old* values. No value is new. We draw three updates.
 
 # %%
 NEW = {
@@ -598,13 +598,13 @@ for name, results in ways.items():
 # %% [markdown]
 # <details><summary>Our explanation of upkeep</summary>
 #
-# **Cards**: the new facts are in, and no other answer is spoilt.
+# **Cards**: the new facts are in, and no other answer is spoilt. (The rule's share is below the figure: *all of the town*.)
 #
-# **Only the update** gets the new facts in, too, but spoils 3 of 36 other answers: Edda Brook now owns a “baker”.
+# **Only the update** gets the new facts in, too, but spoils 1 to 7 of 36 other answers: Edda Brook now owns a “baker”.
 #
-# **The control** spoils no less, so damage needs no new values. Even a right answer has a loss above zero: each step moves the weights, while the other facts are silent. That is *catastrophic forgetting* (灾难性遗忘).
+# **The control** spoils 3 and 10: damage needs no new values. Even a right answer has a probability below 1, so each step moves the weights, while the other facts are silent. That is *catastrophic forgetting* (灾难性遗忘).
 #
-# **Rehearsal** has more and larger steps, and yet spoils hardly more than cards. So fine-tuning can keep up, but takes hundreds of times as long.
+# **Rehearsal** has more and larger steps, and yet spoils hardly more than cards. So fine-tuning can keep up: it goes over all facts, 357 times as long.
 #
 # </details>
 #
@@ -648,6 +648,6 @@ answer(
 )
 
 # %% [markdown]
-# **What could still be wrong.** Our seven cards come from a template, and their names make them easy to find. Real ones contradict each other, and there are thousands. Rates were chosen on these same questions, which favours fine-tuning. We built its model only twice and rehearsed nothing of the rest of the world. A larger model may read better and forget less.
+# **What could still be wrong.** Our seven cards come from a template, with easily found names. Real ones are thousands and contradict each other. The grade leaves out answering. Learning rates were chosen on these same questions, and wordings changed after a trial: one favours fine-tuning, the other perhaps cards. We rehearsed nothing of the rest of the world. A larger model may read better and forget less.
 #
 # **What the literature measured.** About events after its training, Mistral 7B got far more right with retrieved passages than after fine-tuning on the texts (Ovadia et al. 2023, arXiv 2312.05934). Unknown facts are learned slowly and, once learned, make a model invent more (Gekhman et al. 2024, 2405.05904).
