@@ -1,5 +1,6 @@
 """python -m course build [NAME ...] [--check] [--assignments] [--prose]
 python -m course grade NAME FOLDER [--jobs N] [--dask tls://... --key FILE] [--due TIME] [--students FILE]
+python -m course report [--students FILE]
 python -m course cluster key|scheduler|worker FILE [ADDRESS]
 python -m course benchmark --text FILE --nanogpt FOLDER [--seeds N] [--long]
 """
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--prose", action="store_true", help="only prose of lessons and labs has changed: keep outputs"
     )
     _add_grade(commands)
+    _add_report(commands)
     _add_cluster(commands)
     race = commands.add_parser("benchmark", help="lesson 3's recipe against nanoGPT's, on one core")
     race.add_argument("--text", type=Path, required=True, metavar="FILE", help="the text: tinyshakespeare")
@@ -56,6 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "grade":
             with one_interrupt():
                 return _grade(options)
+        if options.command == "report":
+            from . import grade, report
+
+            return report.main(
+                options.course, grade.read_students(options.students) if options.students else ()
+            )
         if options.command == "cluster":
             return _cluster(options)
         if options.command == "benchmark":
@@ -97,6 +105,13 @@ def _add_grade(commands: argparse._SubParsersAction) -> None:
         help="the class, a name a line; or a .csv",
     )
     marks.add_argument(
+        "--worksheet",
+        type=Path,
+        metavar="FILE",
+        help="Moodle's, Canvas's or Blackboard's table of the class: a copy with the marks goes to marks/",
+    )
+    marks.add_argument("--column", default="", metavar="NAME", help="of the worksheet, if it has several")
+    marks.add_argument(
         "--course", type=Path, default=ROOT, metavar="FOLDER", help="holds solutions/; this one"
     )
     marks.add_argument("--no-sandbox", action="store_true", help="run students' code unprotected, as you")
@@ -115,6 +130,14 @@ def _add_grade(commands: argparse._SubParsersAction) -> None:
         help="for a notebook; 240",
     )
     marks.add_argument("--memory", type=_megabytes, default=4096, metavar="MB", help="for a notebook; 4096")
+
+
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    term = commands.add_parser("report", help="gradebook.db -> marks/report.csv, all assignments of a term")
+    term.add_argument("--students", type=Path, metavar="FILE", help="the class, as for grade")
+    term.add_argument(
+        "--course", type=Path, default=ROOT, metavar="FOLDER", help="holds gradebook.db; this one"
+    )
 
 
 def _add_jobs(parser: argparse.ArgumentParser, words: str) -> None:
@@ -195,6 +218,8 @@ def _grade(options: argparse.Namespace) -> int:
         sandboxed=not options.no_sandbox,
         due=options.due,
         students=grade.read_students(options.students) if options.students else (),
+        worksheet=options.worksheet,
+        column=options.column,
         limits=limits,
     )
     return grade.main(chosen)

@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,20 +23,24 @@ from tqdm import tqdm
 
 from .errors import ROOT, CourseError, relative
 from .files import write_whole
-from .grading import cluster, intake, pool, sandbox, table
+from .grading import cluster, handback, intake, pool, sandbox, table, worksheet
 from .grading.book import Book, Marks, words
 from .grading.execute import NotMarked
-from .grading.grader import Executed, Grader, make_row
+from .grading.grader import Executed, Grader, make_row, with_reason
 from .grading.intake import Submission
 from .grading.marks import grade_id
 from .grading.mend import Unusable
+from .grading.roll import Roll
 from .grading.sandbox import Limits
-from .grading.table import NOTHING, Row
+from .grading.table import FAILED, NOTHING, Row
 
 UNPROTECTED = """without a sandbox, what students hand in runs as you. It can read your files (the
 hidden tests, the gradebook, other submissions), change them, use the network, and go on after it was
 marked. Only time and memory are limited. Use this for notebooks of people whom you trust, or on a
 machine that holds nothing else."""
+
+
+STRANGE = "not on the list of students"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Options:
     sandboxed: bool = True
     due: datetime | None = None
     students: Sequence[str] = ()
+    worksheet: Path | None = None  # a learning platform's table, to be filled in
+    column: str = ""  # of it, for the marks
     limits: Limits = Limits()
 
 
@@ -61,6 +67,7 @@ def main(options: Options) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # names that a terminal of another language cannot show
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sheet = _worksheet(options)  # what is wrong with it is told before anything takes minutes
     rows, tasks = grade(options)
     print(table.as_text(rows, tasks, shutil.get_terminal_size().columns))
     print(f"\n{table.summary(rows)}")
@@ -71,9 +78,20 @@ def main(options: Options) -> int:
         reason = f"the table cannot be written there ({error.strerror}); it stands above"
         raise CourseError(path, f"{reason}, and the gradebook has the marks") from error
     print(f"The table: {relative(path)}")
-    if due := Book(options.root, options.assignment).deadline():
+    book = Book(options.root, options.assignment)
+    if sheet:
+        handback.hand_back(book, sheet, rows, tasks)
+    if due := book.deadline():
         print(f"Late is what came after {due.astimezone():%Y-%m-%d %H:%M (UTC%z)}")
     return 0
+
+
+def _worksheet(options: Options) -> worksheet.Worksheet | None:
+    if options.worksheet is None:
+        return None
+    _check(options)
+    most = sum(task.most for task in Book(options.root, options.assignment).tasks)
+    return worksheet.read(options.worksheet, most, options.column)
 
 
 def grade(options: Options) -> tuple[list[Row], dict[str, float]]:
@@ -91,17 +109,21 @@ def grade(options: Options) -> tuple[list[Row], dict[str, float]]:
         pool.get_warm()  # it loads torch while the folder is looked at and the gradebook is prepared
         submissions = intake.collect(folder, options.assignment, book.notebook, others, options.students)
         book.prepare()
+        roll = _roll(options, book)
         with Grader(book, place, others, options.limits, options.sandboxed) as grader:
-            rows = _grade_all(grader, place, submissions)
+            rows = _grade_all(grader, place, roll.named(submissions))
     try:
-        for student in {*options.students, *book.students()} - set(rows):
-            rows[student] = _absent(student, book.marks(student))
+        for student in roll.absent(rows):
+            marks = book.marks(student)
+            if marks or not roll.strange(student):  # who left has no row where nothing was handed in
+                rows[student] = _absent(book, student, marks)
     except SQLAlchemyError as error:
         print(
             f"warning: students of whom this folder has nothing are missing: {words(error)}", file=sys.stderr
         )
     tasks = {task.name: task.most for task in book.tasks}
-    return [rows[student] for student in sorted(rows)], tasks
+    told = [with_reason(row, STRANGE) if roll.strange(row.student) else row for row in rows.values()]
+    return sorted(told, key=lambda row: row.student), tasks
 
 
 def _grade_all(
@@ -118,7 +140,17 @@ def _grade_all(
             else:
                 pages[submission.student] = made
             bar.update()
-    return rows | {student: page.result() for student, page in pages.items()}
+    rows |= {student: page.result() for student, page in pages.items()}
+    for one in submissions:
+        rows[one.student] = replace(rows[one.student], number=one.number, label=one.label)
+    return rows
+
+
+def _roll(options: Options, book: Book) -> Roll:
+    try:
+        return Roll(options.students, book.students())
+    except SQLAlchemyError as error:
+        raise CourseError(options.root / "gradebook.db", f"nothing was graded: {words(error)}") from error
 
 
 def _doubtful(outcome: Executed | Unusable | NotMarked) -> bool:
@@ -153,8 +185,11 @@ def _pool(options: Options) -> pool.Here | cluster.OnDask:
         raise CourseError(options.folder, f"not graded: {error}") from error
 
 
-def _absent(student: str, marks: Marks | None) -> Row:
+def _absent(book: Book, student: str, marks: Marks | None) -> Row:
     """The row of a student of whom this folder has nothing; what was marked before still counts."""
+    if marks is None and book.was_refused(student):
+        page = relative(book.page_path(student))
+        return Row(student, FAILED, f"not in this folder; why an earlier file failed, {page} says")
     if marks is None:
         return Row(student, NOTHING)
     remark = "not in this folder; these are the marks of an earlier one"

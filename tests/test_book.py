@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -237,6 +239,33 @@ def test_the_answer_before_is_not_known(book: Book) -> None:
     book.record("ann", notebook, None)
     marks = book.marks("ann")
     assert marks is not None and marks.waiting == [WRITTEN] and marks.points[WRITTEN] == 1.5
+
+
+def test_a_mark_given_while_a_notebook_is_recorded(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes before or after: it stays, and it is no mark that waits to be looked at."""
+    notebook = executed(book, {}, {WRITTEN: "An answer."})
+    book.record("ann", notebook, None)
+
+    def mark() -> None:
+        with sqlite3.connect(book.root / "gradebook.db", timeout=60) as database:
+            which = f"cell_id IN (SELECT id FROM base_cell WHERE name = '{WRITTEN}')"
+            database.execute(f"UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0 WHERE {which}")
+        database.close()
+
+    person, settled = threading.Thread(target=mark), Book._settled
+
+    def meanwhile(*arguments: Any) -> dict:
+        found = settled(*arguments)
+        person.start()
+        person.join(0.5)  # it has to wait; if it had not, it would be done by now
+        return found
+
+    monkeypatch.setattr(Book, "_settled", meanwhile)
+    before, now = book.record("ann", notebook, None)
+    person.join()
+    assert before is not None and before.points[WRITTEN] == now.points[WRITTEN] == 0
+    marks = book.marks("ann")
+    assert marks is not None and marks.waiting == [] and marks.points[WRITTEN] == 1.5
 
 
 def test_a_record_that_fails_leaves_nothing(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:

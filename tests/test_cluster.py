@@ -1,4 +1,4 @@
-"""Grading on a Dask cluster, as docs/instructors.md says: real processes, its key, and who stays outside.
+"""Grading on a Dask cluster, as docs/grading.md says: real processes, its key, and who stays outside.
 
 Next to each attack on the guide's cluster stands the same attack on one that was started as Dask's own
 pages say. There it succeeds, so it could here.
@@ -38,7 +38,7 @@ from course import grade
 from course.errors import ROOT, CourseError
 from course.grading import book, cluster, sandbox, table
 
-GUIDE = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "grading.md").read_text(encoding="utf-8")
 PUPILS = ("alone", "flat", "wrote", "wrong", "partial", "twice", "badjson", "crashes")
 OTHER = "127.0.0.2"  # one more address of this machine, which stands for those that others reach
 START = 60.0  # seconds that a program gets to start, on a busy machine

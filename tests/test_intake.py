@@ -548,6 +548,11 @@ FLAT = {
     "leeann_12345_67890_attention-2.ipynb": "leeann",
     "Ann Lee_12345_assignsubmission_file_attention.ipynb": "Ann_Lee",
     "Ann Lee_12345_assignsubmission_file_/attention.ipynb": "Ann_Lee",
+    "Ann Lee_12345_assignsubmission_file/attention.ipynb": "Ann_Lee",
+    "Participant_12345_assignsubmission_file_/attention.ipynb": "Participant_12345",
+    "anon_LATE_a1B2c_67890_attention.ipynb": "anon_a1B2c",
+    "Homework 1_ann_attempt_2026-03-01-23-59-00_attention.ipynb": "ann",
+    "HW_1_j.smith_attempt_2026-03-01-23-59-00_my work (2).ipynb": "j.smith",
     "ann/attention.ipynb": "ann",
     "ann/deep/attention.ipynb": "ann",
     "ann.ipynb.json": "ann",
@@ -567,6 +572,78 @@ def test_moodles_two_folders_are_one_student(tmp_path: Path) -> None:
     put(tmp_path, ["Ann Lee_1_assignsubmission_file_/attention.ipynb"])
     put(tmp_path, ["Ann Lee_1_assignsubmission_onlinetext_/onlinetext.html"])
     assert taken(tmp_path) == {"Ann_Lee": "Ann Lee_1_assignsubmission_file_/attention.ipynb"}
+
+
+def test_people_of_one_name_are_several(tmp_path: Path) -> None:
+    """A platform numbers them; where only one of a name hands in, the name is enough."""
+    moodle = ["Ann Lee_1_assignsubmission_file_/a.ipynb", "Ann Lee_2_assignsubmission_file_/a.ipynb"]
+    assert taken(put(tmp_path / "moodle", moodle)) == {"Ann_Lee_1": moodle[0], "Ann_Lee_2": moodle[1]}
+    canvas = ["leeann_1_5_a.ipynb", "leeann_LATE_2_6_a.ipynb", "mia_3_7_a.ipynb", "leeann_2_8_b.pdf"]
+    found = gathered(put(tmp_path / "canvas", canvas))
+    assert [one.student for one in found] == ["leeann_1", "leeann_2", "mia"]
+    assert [(one.number, one.label) for one in found] == [
+        ("canvas:1", "leeann_1_5_"),
+        ("canvas:2", "leeann_LATE_2_6_"),
+        ("canvas:3", "mia_3_7_"),
+    ]
+    hidden = [f"Participant_{number}_assignsubmission_file_/a.ipynb" for number in (7, 8)]
+    assert list(taken(put(tmp_path / "hidden", hidden))) == ["Participant_7", "Participant_8"]
+    twice = ["leeann_1_5_a.ipynb", "leeann_1_6_b.ipynb"]
+    assert "more than one submission" in taken(put(tmp_path / "twice", twice))["leeann"]
+    mixed = ["ann_1_5_a.ipynb", "Ann_1_assignsubmission_file_/a.ipynb"]
+    assert "more than one submission" in next(iter(taken(put(tmp_path / "mixed", mixed)).values()))
+
+
+ATTEMPT = "HW 1_{}_attempt_2026-03-0{}-10-00-00{}"
+
+
+def test_of_blackboards_attempts_the_last_one_counts(tmp_path: Path) -> None:
+    names = [ATTEMPT.format("ann", day, "_a.ipynb") for day in (1, 3, 2)]
+    names += [ATTEMPT.format("ann", day, ".txt") for day in (1, 3, 2)]
+    names += [ATTEMPT.format("bob", 1, "_a.ipynb"), ATTEMPT.format("bob", 2, "_a.pdf")]
+    names += [ATTEMPT.format("cy", 1, "_a.ipynb"), ATTEMPT.format("cy", 1, "_b.ipynb")]
+    names += [ATTEMPT.format("dee", 1, ".txt"), ATTEMPT.format("eve", 1, "_w.zip")]
+    put(tmp_path, names)
+    (tmp_path / names[-1]).write_bytes(zipped(["a.ipynb"]))
+    found = taken(tmp_path)
+    assert found.pop("ann") == names[1]
+    assert found.pop("bob") == ATTEMPT.format("bob", 1, "_a.ipynb"), "the later one has no notebook"
+    assert "more than one submission" in found.pop("cy")
+    assert "no notebook" in found.pop("dee")
+    assert found == {"eve": "a.ipynb"}
+
+
+def test_when_blackboard_got_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, in this machine's time; the date of the file is the day of the export."""
+    monkeypatch.setenv("TZ", "CST-8")
+    time.tzset()
+    try:
+        put(tmp_path, [ATTEMPT.format("ann", 1, "_a.ipynb"), "HW_bob_attempt_2026-13-01-10-00-00_a.ipynb"])
+        ann, bob = gathered(tmp_path)
+        assert (ann.handed_in, ann.word) == (datetime(2026, 3, 1, 2, 0), False)
+        written = datetime.fromtimestamp(bob.path.stat().st_mtime, timezone.utc).replace(tzinfo=None)
+        assert bob.handed_in and abs(bob.handed_in - written) < timedelta(seconds=1), "that is no time"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_blackboards_names_with_underscores(tmp_path: Path) -> None:
+    """Its own text says who it is, or the class list; else it is the last piece."""
+    names = [ATTEMPT.format("ann_lee", 1, "_a.ipynb"), ATTEMPT.format("x_bo_ek", 1, "_a.ipynb")]
+    folder = put(tmp_path / "folder", names)
+    assert list(taken(folder)) == ["ek", "lee"]
+    assert list(taken(folder, ("ann_lee", "bo_ek"))) == ["ann_lee", "bo_ek"]
+    told: dict[str, bytes | str] = {
+        ATTEMPT.format("ann_lee", 1, ".txt"): "Name: Ann (Bo) Lee (ann_lee)\nAssignment: HW 1\n"
+    }
+    told |= {ATTEMPT.format("x_bo_ek", 1, "_x.txt"): "Name: no (bo_ek)\n", "notes.txt": "Name: no (bo_ek)\n"}
+    put_bytes(folder, told)
+    assert {"ann_lee", "ek"} <= set(taken(folder)), "what a student wrote says nothing"
+    members = {name: name for name in names} | told
+    members.pop("notes.txt")
+    put_bytes(tmp_path / "zip", {"gradebook_C-1_HW201_2026-03-05-08-00-00.zip": zipped(members)})
+    assert set(taken(tmp_path / "zip")) == {"ann_lee", "ek"}
 
 
 @pytest.mark.parametrize("path", ["attention (1).ipynb", PATH, "Attention/x.ipynb", f"{NAME}.pdf"])
@@ -629,6 +706,7 @@ FORGED = zipped(["leeann.ipynb", "mia_attention.ipynb"])
 FORGED_BY_FOLDERS = zipped([f"leeann/{PATH}", f"mia/{PATH}"])
 FORGED_EXPORT = zipped(["Lee_1_assignsubmission_file_/a.ipynb", "Mia_2_assignsubmission_file_/a.ipynb"])
 ONE = zipped(["leeann.ipynb"])
+TIME = "2026-03-01-10-00-00"
 REASONS = ("several", "submissions.zip", "does not say whose")
 # Files in the folder, and a part of each row; none of the names in a zip gets one.
 CLAIMS: dict[str, tuple[dict[str, bytes | str], dict[str, str]]] = {
@@ -660,6 +738,24 @@ CLAIMS: dict[str, tuple[dict[str, bytes | str], dict[str, str]]] = {
     "the only folder in a class's zip": ({"submissions.zip": FORGED_BY_FOLDERS}, {"leeann": "", "mia": ""}),
     "the only student in a class's zip": (
         {"submissions.zip": zipped(["bob/leeann.ipynb", "bob/mia.ipynb"])},
+        {"bob": "several"},
+    ),
+    "Blackboard": (
+        {f"HW_bob_attempt_{TIME}_attention.zip": FORGED, f"HW_leeann_attempt_{TIME}_a.ipynb": "hers"},
+        {"bob": "several", "leeann": "hers"},
+    ),
+    "Blackboard in Blackboard": (
+        {f"HW_bob_attempt_{TIME}_HW_leeann_attempt_{TIME}_a.ipynb": "his"},
+        {"bob": "his"},
+    ),
+    "Blackboard in Canvas": ({f"bob_1_2_HW_leeann_attempt_{TIME}_a.ipynb": "his"}, {"bob": "his"}),
+    "Canvas in Blackboard": ({f"HW_bob_attempt_{TIME}_leeann_1_2_a.ipynb": "his"}, {"bob": "his"}),
+    "Blackboard in Moodle": (
+        {f"Bob_1_assignsubmission_file_HW_lee_attempt_{TIME}_a.ipynb": "x"},
+        {"Bob": "x"},
+    ),
+    "Blackboard, packed by a student": (
+        {"bob.zip": zipped([f"HW_leeann_attempt_{TIME}_a.ipynb", f"HW_mia_attempt_{TIME}_a.ipynb"])},
         {"bob": "several"},
     ),
     "not renamed": (

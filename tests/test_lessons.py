@@ -1,11 +1,13 @@
 """Each lesson and each lab, as on a machine that has never seen the course: does it run, and say the same?
 
-It begins in an empty folder, with an empty home and cache, without network, in an environment that has what
-Colab has. What else it needs it installs by itself, from a folder of wheels.
+It is the file that Colab makes of it, and begins in an empty folder, with an empty home and cache, without
+network, in an environment that has what Colab has. What else it needs it installs by itself, from a folder
+of wheels.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import colab
+import elsewhere
 import fresh
 import nbformat
 import psutil
@@ -85,10 +88,11 @@ def lesson(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def run_lesson(path: Path, folder: Path, python: Path | None = None) -> Run:
     """Run it as someone who has just come, with what Colab has, or with another Python's packages."""
     committed = nbformat.read(path, as_version=4)
-    out, home = folder / "executed.ipynb", folder / "home"
+    saved, out, home = folder / "saved.ipynb", folder / "executed.ipynb", folder / "home"
     home.mkdir()
+    saved.write_text(json.dumps(elsewhere.colab(committed, leave="", add=False)), encoding="utf-8")
     python = python or colab.new_python(folder / "environment")
-    command = [sys.executable, "-m", "course.run", str(path), "--python", str(python), "--out", str(out)]
+    command = [sys.executable, "-m", "course.run", str(saved), "--python", str(python), "--out", str(out)]
     before = processor_seconds()
     done = subprocess.run(
         fresh.cut_off(colab.base(), colab.wheels()) + command,
@@ -104,6 +108,7 @@ def run_lesson(path: Path, folder: Path, python: Path | None = None) -> Run:
         return Run(path.stem, committed, executed, done.stdout + done.stderr, 0, 0, 0)
     seconds, slowest_cell, memory = map(float, done.stdout.split())
     executed = nbformat.read(out, as_version=4)
+    executed.metadata["course"] = committed.metadata.get("course", {})  # Colab keeps no metadata of ours
     after = processor_seconds()
     crowd = crowding(before, after, seconds)
     own = after[0] - before[0]

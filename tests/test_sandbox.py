@@ -612,7 +612,7 @@ def test_a_system_that_allows_no_sandbox(monkeypatch, tmp_path, setting, told):
     monkeypatch.setattr(sandbox, "RESTRICTED", str(switch))
     said = sandbox.missing() or ""
     assert said.startswith("bubblewrap does not start here: bwrap: setting up uid map: Permission denied")
-    assert ("docs/instructors.md" in said) == told
+    assert ("docs/grading.md" in said) == told
 
 
 def test_the_course_is_not_shown_in_the_system(monkeypatch):

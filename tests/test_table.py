@@ -77,7 +77,7 @@ FORMULA = re.compile(r"[\s\"]*[-=+@＝＋－＠﹦]")
 
 def row(text: str) -> Row:
     """With the text in every place."""
-    return Row(text, text, text, {"attention": -1.5, "rope": 0}, text, [text, text], text, -1.5)
+    return Row(text, text, text, {"attention": -1.5, "rope": 0}, text, [text, text], text, -1.5, changed=text)
 
 
 def table(text: str) -> str:
@@ -118,7 +118,7 @@ def test_what_was_there_is_seen() -> None:
 @pytest.mark.parametrize("text", [*FORMULAS, *COMMANDS.values()])
 def test_no_text_is_a_formula(text: str) -> None:
     lines = read(table(text))
-    assert [len(line) for line in lines] == [10, 10, 10]
+    assert [len(line) for line in lines] == [11, 11, 11]
     numbers = (3, 4, 5)
     for line in lines:
         for place, cell in enumerate(line):
@@ -145,9 +145,10 @@ def test_no_part_is_a_formula_for_a_spreadsheet_that_splits_elsewhere(separator:
 def test_text_is_quoted_and_numbers_are_not() -> None:
     rows = [Row("ann", GRADED, 'a "b", c', {"attention": 3, "rope": 0.5}, total=3.5), Row("bo", FAILED)]
     assert as_csv(rows, TASKS).splitlines() == [
-        '"student","status","reason","total (5.5)","attention (3)","rope (2.5)","late","mended","file"',
-        '"ann","graded","a ""b"", c",3.5,3,0.5,,,',
-        '"bo","failed",,,,,,,',
+        '"student","status","reason","total (5.5)","attention (3)","rope (2.5)","late","changed",'
+        '"mended","file"',
+        '"ann","graded","a ""b"", c",3.5,3,0.5,,,,',
+        '"bo","failed",,,,,,,,',
     ]
 
 

@@ -196,7 +196,9 @@ class Book:
         except (SQLAlchemyError, OSError, subprocess.CalledProcessError) as error:
             raise CourseError(self._db, f"nothing was graded: {words(error)}") from error
 
-    def record(self, student: str, executed: NotebookNode, handed_in: datetime | None) -> None:
+    def record(
+        self, student: str, executed: NotebookNode, handed_in: datetime | None
+    ) -> tuple[Marks | None, Marks]:
         """Grade an executed notebook: all of it is in the gradebook and in autograded/, or nothing.
 
         What people gave (marks, extra credit, comments) stays. A mark given by hand needs a person
@@ -204,6 +206,10 @@ class Book:
 
         Args:
             handed_in: without a time zone it is UTC.
+
+        Returns:
+            The marks just before, None where there were none, and just after: what a person marks
+            meanwhile in Formgrader is in both or in neither.
 
         Raises:
             ValueError: a test cell is missing or did not run, or its score is out of range.
@@ -228,7 +234,8 @@ class Book:
             if handed_in is not None:
                 text = f"{parse_utc(handed_in):%Y-%m-%d %H:%M:%S.%f} UTC"
                 (submitted / "timestamp.txt").write_text(text, encoding="utf-8")
-            with _replacing(target, Path(near)) as put, self._transaction() as gradebook:
+            with _replacing(target, Path(near)) as put, self._transaction(alone=True) as gradebook:
+                before = self._marks(gradebook, student)
                 settled = self._settled(gradebook, student)
                 if handed_in is None:
                     self._forget_time(gradebook, student)
@@ -240,32 +247,38 @@ class Book:
                 _run(grader)
                 graded = Path(course.format_path(course.autograded_directory, student, self.assignment))
                 self._settle(gradebook, student, settled, self._answers(executed))
+                now = self._marks(gradebook, student)
+                assert now is not None  # it was recorded
                 put(graded)
+        return before, now
 
     def marks(self, student: str) -> Marks | None:
         """The marks of a student; None if the gradebook has none for this assignment."""
         with self._reading() as gradebook:
-            submission = gradebook and _submission(gradebook, self.assignment, student)
-            if not submission:
-                return None
-            grades = {grade.name: grade for book in submission.notebooks for grade in book.grades}
-            late = None
-            if submission.assignment.duedate is not None and submission.timestamp is not None:
-                late = timedelta(seconds=submission.total_seconds_late)
-            return Marks(
-                points={
-                    task.name: sum(grades[name].score for name in task.tests if name in grades)
-                    for task in self.tasks
-                },
-                waiting=[
-                    task.name
-                    for task in self.tasks
-                    if any(name in grades and grades[name].needs_manual_grade for name in task.tests)
-                ],
-                total=submission.score,
-                most=submission.max_score,
-                late=late,
-            )
+            return gradebook and self._marks(gradebook, student)
+
+    def _marks(self, gradebook: Gradebook, student: str) -> Marks | None:
+        submission = _submission(gradebook, self.assignment, student)
+        if submission is None:
+            return None
+        grades = {grade.name: grade for book in submission.notebooks for grade in book.grades}
+        late = None
+        if submission.assignment.duedate is not None and submission.timestamp is not None:
+            late = timedelta(seconds=submission.total_seconds_late)
+        return Marks(
+            points={
+                task.name: sum(grades[name].score for name in task.tests if name in grades)
+                for task in self.tasks
+            },
+            waiting=[
+                task.name
+                for task in self.tasks
+                if any(name in grades and grades[name].needs_manual_grade for name in task.tests)
+            ],
+            total=submission.score,
+            most=submission.max_score,
+            late=late,
+        )
 
     def page(self, student: str) -> page.Page:
         """What goes into the page that a student may see; page.py makes it.
@@ -300,6 +313,10 @@ class Book:
         """Where the student's page lies."""
         return self._folder("feedback", student) / f"{self.notebook}.html"
 
+    def was_refused(self, student: str) -> bool:
+        """Whether the student has a page that only says why nothing could be marked."""
+        return self.page_path(student).is_file() and not self._folder("autograded", student).exists()
+
     def deadline(self) -> datetime | None:
         """The deadline that the gradebook has, in UTC; it stays there from an earlier run."""
         with self._reading() as gradebook:
@@ -321,9 +338,10 @@ class Book:
     # The gradebook
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Gradebook]:
+    def _transaction(self, alone: bool = False) -> Iterator[Gradebook]:
         """One transaction; every gradebook that nbgrader opens meanwhile is part of it.
 
+        alone: nobody else writes from its beginning on, so that what is read first still holds at its end.
         nbgrader opens the database about ten times for a notebook and commits after each cell.
         """
         url = f"sqlite:///{self._db}"
@@ -341,7 +359,7 @@ class Book:
             gradebook.db.remove()
 
         with (
-            self._connected() as connection,
+            self._connected(alone) as connection,
             mock.patch.multiple(Gradebook, __init__=join, close=leave),
             mock.patch("nbgrader.api.app_log", _Silent("nbgrader")),  # errors are told by whoever meets them
             Gradebook(url, self._course_id) as gradebook,
@@ -349,11 +367,13 @@ class Book:
             yield gradebook
 
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _connected(self, alone: bool) -> Iterator[Connection]:
         """A connection in a transaction; after one that waited in vain for others, others wait less."""
         try:
             with self._engine.begin() as connection:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * self._patience)}")
+                if alone:  # else SQLite begins when something is written
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
             self._patience = LOCKED_SECONDS
         except OperationalError as error:

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from ..files import write_whole
-from . import intake, page, pool
+from . import changes, intake, page, pool
 from .book import Book, Marks, words
 from .clerk import Assignment, Read, Render
 from .cluster import OnDask
@@ -86,23 +86,30 @@ class Grader:
         return Executed(with_outputs(told.notebook, result), told, result.crowded)
 
     def finish(self, submission: Submission, outcome: Outcome | NotMarked) -> Future[Row] | Row:
-        """Into the gradebook with it; the student's row, or the promise of it: a page is still to be made."""
+        """Into the gradebook with it; the student's row, or the promise of it: a page is still to be made.
+
+        What this changes in marks of before is in the row and in marks/NAME-changes.csv.
+        """
         if not isinstance(outcome, Executed):
             return self.failed(submission, str(outcome))
         executed, mended = outcome.notebook, outcome.mended
         if mended.notes:
             executed.cells.insert(0, _note(mended.notes))
         try:
-            self.book.record(submission.student, executed, submission.handed_in)
-            marks = self.book.marks(submission.student)
-            assert marks is not None  # it was recorded
+            before, marks = self.book.record(submission.student, executed, submission.handed_in)
         except Exception as error:  # nbgrader's errors are of many kinds; the other students go on
             return self.failed(submission, f"it could not be recorded: {words(error)}")
         row = make_row(submission, marks, mended.doubts, _remarks(executed, self.book.release), mended.notes)
+        changed = changes.between(before, marks)
+        row = replace(row, changed=changes.in_words(changed))
+        try:
+            changes.keep(changes.path_of(self.book.root, self.book.assignment), submission.student, changed)
+        except OSError as error:
+            row = with_reason(row, f"the change could not be written into marks/: {words(error)}")
         try:
             made = self.book.page(submission.student)
         except Exception as error:
-            return _and(row, f"its feedback page could not be made: {words(error)}")
+            return with_reason(row, f"its feedback page could not be made: {words(error)}")
         return self._pages.submit(self._write, made, submission, row)
 
     def failed(self, submission: Submission, why: str) -> Row:
@@ -110,12 +117,12 @@ class Grader:
         row = Row(submission.student, FAILED, why, file=submission.origin)
         try:
             if self.book.marks(submission.student) is not None:
-                return _and(row, "the gradebook keeps the marks of an earlier file")
+                return with_reason(row, "the gradebook keeps the marks of an earlier file")
             path = self.book.page_path(submission.student)
             write_whole(path, page.refused(self.book.assignment, submission.student, why))
             _address(path, submission)
         except Exception as error:  # a full disk, a gradebook in use: the row is there
-            return _and(row, f"and no page says so: {words(error)}")
+            return with_reason(row, f"and no page says so: {words(error)}")
         return row
 
     def _write(self, made: page.Page, submission: Submission, row: Row) -> Row:
@@ -125,15 +132,16 @@ class Grader:
                 text = self._desk.ask(Render(made))
             except Exception as error:
                 why = f"This notebook could not be shown here ({error})."
-                text, row = page.plain(made, why), _and(row, f"its page shows points only ({error})")
+                text, row = page.plain(made, why), with_reason(row, f"its page shows points only ({error})")
             write_whole(made.path, text)
             _address(made.path, submission)
         except Exception as error:
-            return _and(row, f"its feedback page could not be written: {words(error)}")
+            return with_reason(row, f"its feedback page could not be written: {words(error)}")
         return row
 
 
-def _and(row: Row, more: str) -> Row:
+def with_reason(row: Row, more: str) -> Row:
+    """The row with one thing more to say."""
     return replace(row, reason=f"{row.reason}; {more}" if row.reason else more)
 
 
@@ -177,13 +185,14 @@ def make_row(
     waiting = [f"to be marked by hand: {', '.join(marks.waiting)}"] if marks.waiting else []
     status = PERSON if waiting or doubts else GRADED
     reason = "; ".join([*waiting, *doubts, *remarks])
-    late = _late(marks.late) if marks.late else ""
+    late = late_in_words(marks.late) if marks.late else ""
     if submission.word and marks.late is not None:
         late = f"{late or 'in time'} (the time is the student's word)"
     return Row(submission.student, status, reason, marks.points, late, notes, submission.origin, marks.total)
 
 
-def _late(time: timedelta) -> str:
+def late_in_words(time: timedelta) -> str:
+    """2 d 1 h, or 0 h 30 min."""
     hours, minutes = divmod(int(time.total_seconds() // 60), 60)
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if days else f"{hours} h {minutes} min"

@@ -6,18 +6,22 @@ without a word.
 
 Whose is a zip file? Only a name that the student cannot have written decides: in a zip, the names are the
 student's, and could be another student's.
-- It lies in a student's folder or in a zip, its name is as Moodle and Canvas write it, or on the list of
-  students: it is that student's.
+- It lies in a student's folder or in a zip, its name is as Moodle, Canvas or Blackboard write it, or on the
+  list of students: it is that student's.
 - Its name is submissions.zip, or it lies in the folder alone and names nobody (the assignment, the
-  notebook): a class's. So is one alone whose owners are all on the list of students, or follow Moodle's
-  pattern while the zip's name does as well (COURSE-ASSIGNMENT-4711.zip). Then its members stand for
-  themselves.
+  notebook): a class's. So is one alone whose owners are all on the list of students, or follow a platform's
+  pattern while the zip's name does as well (COURSE-ASSIGNMENT-4711.zip, gradebook_COURSE_NAME_TIME.zip).
+  Then its members stand for themselves.
 - All others are a student's, named as the zip is; one that names nobody waits for a person.
+
+Two people of one name are two students where a platform numbers them: their number is added to the name. Of
+Blackboard's attempts the last one counts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -34,19 +38,25 @@ from .names import (
     CLASS_OF_MOODLE,
     NO_SUBMISSION,
     OF_A_CLASS,
+    Label,
+    ends_of,
     exported,
+    label,
     of_moodle,
     owner,
     safe_name,
     same,
     shown,
     stem,
+    when,
 )
 
 MOST_CHOICES = 5  # copies that are compared: of one student's notebooks, of one student's submissions
 MOST_COMPARED = 60_000_000  # bytes of them
 EXCHANGE = ("timestamp.txt", "submission_secret.txt")
 MOST_OF_EXCHANGE = 1_000  # bytes
+MOST_OF_TEXT = 1_000_000  # bytes of the text that Blackboard adds to an attempt
+HIDDEN_BY_MOODLE = "Participant"
 NAMELESS = (
     "The name does not say whose it is: {}. "
     "Name each file or folder after its student, and a zip file with a whole class submissions.zip."
@@ -55,7 +65,9 @@ OF_CLASS = " If this is the zip file of a whole class, name it submissions.zip."
 LAYOUTS = """understood are, mixed as you like:
   STUDENT/{assignment}/{notebook}.ipynb     nbgrader's own
   STUDENT/{notebook}.ipynb                  a folder for each student, as Moodle gives it
-  STUDENT.ipynb, STUDENT_{notebook}.ipynb   a file for each student, as Canvas gives it
+  STUDENT.ipynb, STUDENT_{notebook}.ipynb   a file for each student
+  STUDENT_4711_815_{notebook}.ipynb         the same as Canvas gives it
+  NAME_STUDENT_attempt_TIME_{notebook}.ipynb  and as Blackboard does
   STUDENT.zip, or submissions.zip with any of these"""
 
 
@@ -70,6 +82,7 @@ class Submission:
     handed_in: UTC without a time zone, as nbgrader has it.
     problem: why it cannot be taken, a sentence; then it is not read.
     word: handed_in is only the student's word: the student could have written it.
+    number, label: what a learning platform wrote before the file's own name, see names.py; "" for none.
     """
 
     student: str
@@ -79,18 +92,28 @@ class Submission:
     handed_in: datetime | None = None
     problem: str = ""
     word: bool = False
+    number: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is looked for. others: the course's other assignments; students: as safe_name gives them."""
+    """What is looked for. others: the course's other assignments; students: as safe_name gives them.
+
+    users: whom Blackboard names in its text files.
+    """
 
     assignment: str
     notebook: str
     others: frozenset[str]
     students: frozenset[str]
+    users: frozenset[str] = frozenset()
 
     def owner(self, stem: str) -> str:
+        found = label(stem)
+        for one in ends_of(found.head) if found else ():
+            if safe_name(one).casefold() in self.students | self.users:
+                return one
         return owner(stem, self.assignment, self.notebook)
 
     def lists(self, name: str) -> bool:
@@ -109,7 +132,8 @@ class _Unit:
     """One thing handed in; files hold their place in it.
 
     flat: files by themselves; packed: a zip. Neither: a folder.
-    platform: its name was written by Moodle or Canvas, so nbgrader's exchange has no part in it.
+    platform: its name was written by a learning platform, so nbgrader's exchange has no part in it.
+    label: what that wrote.
     """
 
     student: str
@@ -118,15 +142,20 @@ class _Unit:
     packed: bool = False
     platform: bool = False
     problem: str = ""
+    label: Label | None = None
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """A submission; the notebook's file, None where none is taken; empty: there is no notebook in it."""
+    """A submission; the notebook's file, None where none is taken; empty: there is no notebook in it.
+
+    attempt: which of the student's it is, by Blackboard.
+    """
 
     submission: Submission
     file: File | None = None
     empty: bool = False
+    attempt: str = ""
 
 
 def collect(
@@ -167,7 +196,7 @@ def collect(
     if not taken:
         raise CourseError(folder, f"it holds no notebook for {assignment} and no zip; {layouts}")
     by_student: dict[str, list[_Taken]] = {}
-    for one in taken:  # some disks hold no two folders that differ in capitals only
+    for one in _apart(taken):  # some disks hold no two folders that differ in capitals only
         by_student.setdefault(one.submission.student.casefold(), []).append(one)
     return sorted((_one(several) for several in by_student.values()), key=lambda one: one.student)
 
@@ -200,6 +229,43 @@ def exchange_files(submission: Submission) -> dict[str, str]:
 # --- who handed it in
 
 
+def _apart(taken: Sequence[_Taken]) -> list[_Taken]:
+    """People of one name get their number added to it, if a platform gave each another one.
+
+    Moodle calls all of them Participant where it hides who they are.
+    """
+    numbers: dict[str, set[str]] = {}
+    for one in taken:
+        if one.submission.number:
+            numbers.setdefault(one.submission.student.casefold(), set()).add(one.submission.number)
+
+    def named(one: _Taken) -> _Taken:
+        student, (platform, _, number) = one.submission.student, one.submission.number.partition(":")
+        several = numbers.get(student.casefold(), set())
+        platforms = {known.partition(":")[0] for known in several}
+        if not number or not (student == HIDDEN_BY_MOODLE or (len(several) > 1 and platforms == {platform})):
+            return one
+        return replace(one, submission=replace(one.submission, student=f"{student}_{number}"))
+
+    return [named(one) for one in taken]
+
+
+def _users(files: Sequence[File]) -> frozenset[str]:
+    """Whom Blackboard names in the text file that it adds to each attempt: "Name: Ann Lee (alee)"."""
+    found = set()
+    for file in files:
+        own = label(stem(file.parts[0])) if len(file.parts) == 1 and file.named(".txt") else None
+        if not own or not own.attempt or own.text.endswith("_") or file.problem or file.size > MOST_OF_TEXT:
+            continue
+        with contextlib.suppress(Unusable):
+            first = (
+                content(file.path, file.member)[:MOST_OF_EXCHANGE].decode("utf-8", "replace").split("\n")[0]
+            )
+            if match := re.fullmatch(r"[^:]*:.*\(([^()]+)\)\s*", first):
+                found.add(safe_name(match[1]).casefold())
+    return frozenset(found)
+
+
 def _no_submission(file: File, wanted: _Wanted) -> bool:
     """A file of the class's folder that is plainly not a student's, or the folder of another assignment."""
     name = file.parts[0]
@@ -212,13 +278,17 @@ def _no_submission(file: File, wanted: _Wanted) -> bool:
 
 def _units(files: Sequence[File], wanted: _Wanted, in_zip: bool = False) -> list[_Unit]:
     """The files below a folder, or in a class's zip, by the thing that was handed in."""
+    wanted = replace(wanted, users=wanted.users | _users(files))
     units: list[_Unit] = []
     folders: dict[str, list[File]] = {}
-    loose: dict[str, list[File]] = {}  # by student, what is no notebook
+    loose: dict[tuple[str, str], list[File]] = {}  # by student, what is no notebook
     nameless: list[File] = []
     alone = len({one.parts[0] for one in files}) == 1
     for file in files:
         student = _owner(file, wanted)
+        own = label(stem(file.parts[0]) if len(file.parts) == 1 else file.parts[0])
+        if own and own.attempt and len(file.parts) == 1 and (time := when(own.attempt)):
+            file = replace(file, when=time, word=False)
         if file.closed and len(file.parts) == 1 and not in_zip and (several := _class(file, wanted, alone)):
             units += _units(several, wanted, in_zip=True)
         elif not student:
@@ -226,15 +296,18 @@ def _units(files: Sequence[File], wanted: _Wanted, in_zip: bool = False) -> list
         elif len(file.parts) > 1:
             folders.setdefault(_folder(file), []).append(replace(file, parts=file.parts[1:]))
         elif file.closed:
-            units.append(_packed(student, file))
+            units.append(_packed(student, file, own))
         elif file.problem or file.named(".ipynb"):
-            units.append(_Unit(student, (file,), flat=True))
+            units.append(_Unit(student, (file,), flat=True, label=own))
         else:
-            loose.setdefault(safe_name(student).casefold(), []).append(file)
+            number = own.number if own else ""
+            loose.setdefault((safe_name(student).casefold(), number), []).append(file)
     for name, inside in folders.items():
         student = of_moodle(name)
-        units.append(_Unit(student or name, tuple(inside), platform=bool(student)))
-    units += [_Unit(_owner(several[0], wanted), tuple(several), flat=True) for several in loose.values()]
+        units.append(_Unit(student or name, tuple(inside), platform=bool(student), label=label(name)))
+    for several in loose.values():
+        own = label(stem(several[0].parts[0]))
+        units.append(_Unit(_owner(several[0], wanted), tuple(several), flat=True, label=own))
     if nameless:
         problem = NAMELESS.format(_list(nameless))
         units.append(_Unit(wanted.notebook, tuple(nameless), flat=True, problem=problem))
@@ -256,10 +329,10 @@ def _folder(file: File) -> str:
     return head + mark.rstrip("_")
 
 
-def _packed(student: str, file: File) -> _Unit:
+def _packed(student: str, file: File, own: Label | None) -> _Unit:
     """A student's zip. One in a zip, or named by a platform, is certainly no class's."""
-    platform = file.member is not None or bool(exported(stem(file.parts[0])))
-    return _Unit(student, (file,), packed=True, platform=platform)
+    platform = file.member is not None or own is not None
+    return _Unit(student, (file,), packed=True, platform=platform, label=own)
 
 
 def _class(file: File, wanted: _Wanted, alone: bool) -> list[File]:
@@ -282,7 +355,7 @@ def _class(file: File, wanted: _Wanted, alone: bool) -> list[File]:
         return inside
     owners = {_owner(one, wanted) for one in inside}
     listed = all(map(wanted.lists, owners))
-    exports = all(of_moodle(one.parts[0]) or exported(one.parts[0]) for one in inside)
+    exports = all(of_moodle(one.parts[0]) or exported(stem(one.parts[0])) for one in inside)
     export = CLASS_OF_MOODLE.fullmatch(name) and exports
     return inside if len(owners) > 1 and (listed or export) else []
 
@@ -404,14 +477,23 @@ def _stamp(file: File) -> datetime | None:
 
 
 def _taken(unit: _Unit, file: File) -> _Taken:
+    own = unit.label or Label("")
     submission = Submission(
-        safe_name(unit.student), file.origin, file.path, file.member, file.when, word=file.word
+        safe_name(unit.student),
+        file.origin,
+        file.path,
+        file.member,
+        file.when,
+        word=file.word,
+        number=own.number,
+        label=own.text,
     )
-    return _Taken(submission, file)
+    return _Taken(submission, file, attempt=own.attempt)
 
 
 def _refused(unit: _Unit, file: File, problem: str) -> _Taken:
-    return _Taken(replace(_taken(unit, file).submission, problem=problem))
+    taken = _taken(unit, file)
+    return replace(taken, submission=replace(taken.submission, problem=problem), file=None)
 
 
 def _without(unit: _Unit, files: Sequence[File]) -> _Taken:
@@ -436,6 +518,9 @@ def _list(files: Sequence[File]) -> str:
 def _one(several: list[_Taken]) -> Submission:
     """The submission of a student; if there are different ones, none is chosen."""
     several = [one for one in several if not one.empty] or several[:1]
+    if all(one.attempt for one in several):
+        last = max(one.attempt for one in several)
+        several = [one for one in several if one.attempt == last]
     first = several[0].submission
     books = [one.file for one in several if one.file]
     if len(several) == 1 or (len(books) == len(several) and _equal(books)):

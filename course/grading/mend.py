@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from nbformat.converter import convert
 
 from ..sources import free_id
+from . import leftovers
 from .marks import grade_id, is_test
 
 MOST_CELLS = 500  # an assignment has about 30
@@ -28,6 +29,11 @@ MOST_SOURCE = 500_000  # characters of a cell
 MOST_SOURCES = 1_000_000  # of all cells
 MOST_LINES = 20_000  # of all cells
 MOST_NOTES = 40
+MOST_ASIDE = 10  # lines of a cell that are told
+NO_PACKAGES = (
+    "No package is installed on the grader: write your answers with Python, torch and NumPy alone, "
+    "which are there."
+)
 DOWNLOAD = (
     "In JupyterLab choose File, Download; in Colab File, Download, Download .ipynb. Then hand that file in."
 )
@@ -59,7 +65,7 @@ class Mended:
     """A notebook that nbgrader can grade.
 
     notebook: valid nbformat 4.5 without outputs, with every marked cell of the source.
-    notes: one sentence for each thing mended, for the student.
+    notes: one sentence for each thing mended or put aside, for the student.
     doubts: what a person should look at, for the instructor.
     """
 
@@ -140,6 +146,7 @@ def mend(
         _restore(cells, plan, older)
         _put_back(cells, plan)
         _look_at_order(cells, plan)
+        _put_aside(cells, plan)
         notebook = _build(cells, plan, release)
         nbformat.validate(notebook)
         return Mended(notebook, _short(plan.notes), _short(plan.doubts))
@@ -637,11 +644,30 @@ def _look_at_order(cells: list[_Cell], plan: _Plan) -> None:
         if not written or _plain(cells[place].text) not in ("", _plain(plan.release[name].source)):
             continue
         beside = [cell for cell in cells[max(0, place - 1) : place + 2] if not cell.name]
+        beside = [cell for cell in beside if not leftovers.is_stamp(cell.text)]
         if any(cell.kind != "code" and _plain(cell.text) not in (given | {""}) for cell in beside):
             plan.doubts.append(
                 f"{plan.title(name)}: the answer cell is empty, but a text stands beside it; "
                 "it may be the answer."
             )
+
+
+def _put_aside(cells: list[_Cell], plan: _Plan) -> None:
+    """Lines in the student's own cells that do nothing on the grader, and would stop their cell."""
+    own = [cell for cell in cells if cell.kind == "code" and (not cell.name or plan.is_answer(cell.name))]
+    names = leftovers.names_of_hosts(cell.text for cell in own)
+    for cell in own:
+        aside = leftovers.put_aside(cell.text, names)
+        cell.text = aside.text
+        if not aside.lines:
+            continue
+        told = "; ".join(f"`{line.replace('`', '')}`" for line in aside.lines[:MOST_ASIDE])
+        more = len(aside.lines) - MOST_ASIDE
+        told += f"; and {more:,} more" if more > 0 else ""
+        where = plan.words(cell.name) if cell.name else "a cell of your own"
+        note = f"Put aside in {where}, because it does nothing on the grader: {told}."
+        note += f" {NO_PACKAGES}" if aside.installs else ""
+        plan.notes.append(note)
 
 
 def _build(cells: list[_Cell], plan: _Plan, release: NotebookNode) -> NotebookNode:

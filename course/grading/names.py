@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from .table import for_terminal
 
@@ -72,22 +74,71 @@ def stem(name: str) -> str:
     return re.sub(r"\.(ipynb|tar|zip)$", "", ENDING.sub("", name[:LONGEST]), flags=re.IGNORECASE)
 
 
-def exported(stem: str) -> str:
-    """Whose it is by Moodle's or Canvas's way to name what it exports; "" for other names.
+@dataclass(frozen=True)
+class Label:
+    """What a learning platform writes before the name that a student gave a file.
 
-    The platform writes the student's name first, so nothing that a student can write comes before it.
+    student: the name as the platform writes it. In Blackboard's, the assignment's name stands before it, and
+    both may hold underscores: it is the last piece, and `head` has all of it.
+    number: "moodle:4711", "canvas:815": who it is by that platform's number, where it writes one.
+    text: all that it writes. attempt: when it was handed in, by Blackboard: 2026-01-31-23-59-00.
     """
+
+    student: str
+    number: str = ""
+    text: str = ""
+    attempt: str = ""
+    head: str = ""
+
+
+# The platform's part comes first, so nothing that a student can write comes before it.
+MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission(?:_(?:file(?:_|$))?|$)")
+CANVAS = re.compile(r"(.+?)_(?:LATE_)?(\d+)_\d+_(?=.)", re.IGNORECASE)
+CANVAS_ANONYMOUS = re.compile(r"(anon_(?:LATE_)?(\w{5}))_\d+_(?=.)")
+BLACKBOARD = re.compile(r"((?:.+?_)([^_]+))_attempt_(\d{4}(?:-\d\d){5})(?:_|$)")
+
+
+def label(stem: str) -> Label | None:
+    """How Moodle, Canvas or Blackboard labels what it exports; None for other names."""
     stem = stem[:LONGEST]
-    moodle = re.match(r"(.+?)_\d+_assignsubmission_", stem)
-    canvas = re.match(r"(.+?)_(?:LATE_)?\d+_\d+_.", stem, re.IGNORECASE)
-    match = moodle or canvas
-    return match[1] if match else ""
+    found = []
+    if match := MOODLE.match(stem):
+        found.append(Label(match[1], f"moodle:{match[2]}", match[0]))
+    if match := CANVAS_ANONYMOUS.match(stem):
+        found.append(Label(f"anon_{match[2]}", f"canvas:{match[2]}", match[0]))
+    if match := CANVAS.match(stem):
+        found.append(Label(match[1], f"canvas:{match[2]}", match[0]))
+    if match := BLACKBOARD.match(stem):
+        found.append(Label(match[2], "", match[0], match[3], match[1]))
+    # A student's own name for the file may look like another platform's label, but comes behind the real one.
+    return min(found, key=lambda one: len(one.text), default=None)
+
+
+def exported(stem: str) -> str:
+    """Whose it is by a platform's way to name what it exports; "" for other names."""
+    found = label(stem)
+    return found.student if found else ""
 
 
 def of_moodle(folder: str) -> str:
     """Whose folder it is by Moodle's way to name them; "" for other names."""
     match = re.match(r"(.+?)_\d+_assignsubmission(_|$)", folder[:LONGEST])
     return match[1] if match else ""
+
+
+def ends_of(head: str) -> list[str]:
+    """Who it can be whose name stands at the end: of HW_ann_lee first ann_lee, then lee."""
+    pieces = head.split("_")
+    return ["_".join(pieces[start:]) for start in range(1, len(pieces))]
+
+
+def when(attempt: str) -> datetime | None:
+    """The time of an attempt, by this machine's clock as a deadline is, in UTC; None where it is no time."""
+    try:
+        local = datetime.strptime(attempt, "%Y-%m-%d-%H-%M-%S")
+        return local.astimezone(timezone.utc).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def owner(stem: str, assignment: str, notebook: str) -> str:

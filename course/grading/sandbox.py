@@ -105,7 +105,7 @@ def missing() -> str | None:
         why = f"bubblewrap does not start here: {error}"
         if os.path.exists(RESTRICTED) and Path(RESTRICTED).read_text().strip() != "0":
             why += "\n(here a program needs an AppArmor profile before it may start sandboxes: "
-            why += "an administrator gives bubblewrap one, as docs/instructors.md says)"
+            why += "an administrator gives bubblewrap one, as docs/grading.md says)"
         return why
 
 

@@ -19,7 +19,11 @@ FORMULA = re.compile("(^|[;,|])([\\s\"'" + JOINERS + "]*)([-=+@＝＋－＠﹦�
 
 @dataclass(frozen=True)
 class Row:
-    """A student. Points are None where nothing was marked: a failure is never a zero."""
+    """A student. Points are None where nothing was marked: a failure is never a zero.
+
+    number, label: the learning platform's, as a Submission has them; no table shows them.
+    changed: what this run changed in marks that were there before.
+    """
 
     student: str
     status: str
@@ -29,6 +33,9 @@ class Row:
     mended: Sequence[str] = ()
     file: str = ""
     total: float | None = None
+    number: str = ""
+    label: str = ""
+    changed: str = ""
 
 
 def as_csv(rows: Sequence[Row], tasks: Mapping[str, float]) -> str:
@@ -36,11 +43,17 @@ def as_csv(rows: Sequence[Row], tasks: Mapping[str, float]) -> str:
     heads = [f"{name} ({most:g})" for name, most in tasks.items()]
     total = f"total ({sum(tasks.values()):g})"
     lines: list[list[str | float | None]] = [
-        ["student", "status", "reason", total, *heads, "late", "mended", "file"]
+        ["student", "status", "reason", total, *heads, "late", "changed", "mended", "file"]
     ]
     for row in rows:
         points = _points(row, tasks)
-        lines.append([row.student, row.status, row.reason, *points, row.late, " ".join(row.mended), row.file])
+        rest = [row.late, row.changed, " ".join(row.mended), row.file]
+        lines.append([row.student, row.status, row.reason, *points, *rest])
+    return csv_text(lines)
+
+
+def csv_text(lines: Iterable[Sequence[str | float | None]]) -> str:
+    """Lines of a CSV; see as_csv."""
     return "".join(",".join(map(_csv_cell, line)) + "\n" for line in lines)
 
 
@@ -97,18 +110,19 @@ def as_text(rows: Sequence[Row], tasks: Mapping[str, float], width: int = 100) -
     def headed(names: Iterable[str]) -> list[list[str]]:
         return [["student", "status", f"of {sum(tasks.values()):g}", *names, *late], *lines]
 
-    text = _aligned(headed(name[:NARROW] for name in tasks))
+    text = aligned(headed(name[:NARROW] for name in tasks))
     if _width(text.splitlines()[1]) > width:  # tasks by number, named below
-        text = _aligned(headed(str(at) for at in range(1, len(tasks) + 1)))
+        text = aligned(headed(str(at) for at in range(1, len(tasks) + 1)))
         text += "\n\n" + for_terminal(
             "tasks: " + ", ".join(f"{at} {name}" for at, name in enumerate(tasks, 1))
         )
     told = [f"{row.student}: {row.status}: {row.reason}" for row in rows if row.reason]
     told += [f"{row.student}: mended: {_first(row.mended)}" for row in rows if row.mended]
+    told += [f"{row.student}: changed: {row.changed}" for row in rows if row.changed]
     return text + ("\n\n" + "\n".join(map(for_terminal, told)) if told else "")
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Columns under their heads, the first line, and a rule between."""
     lines = [[for_terminal(cell) for cell in line] for line in lines]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
@@ -135,6 +149,8 @@ def summary(rows: Sequence[Row]) -> str:
     counts = {
         status: sum(row.status == status for row in rows) for status in (GRADED, PERSON, FAILED, NOTHING)
     }
+    changed = sum(bool(row.changed) for row in rows)
     return f"{len(rows)} students: " + ", ".join(
-        f"{count} {status}" for status, count in counts.items() if count
+        [f"{count} {status}" for status, count in counts.items() if count]
+        + ([f"{changed} with other marks than before"] if changed else [])
     )
