@@ -2,7 +2,8 @@
 # make test   the environment, then every test
 # make build  notebooks from their sources (NAMES="01_attention 1_2_parallel" for some of them)
 # make check  are the committed notebooks the ones that the sources give? (seconds)
-# make grade  a class: NAME=01_attention FROM=the folder with what was handed in (docs/instructors.md)
+# make site   the course as web pages: build/site/html/index.html (docs/site.md)
+# make grade  a class: NAME=01_attention FROM=the folder with what was handed in (docs/grading.md)
 # make env    the environment alone
 #
 # The environment lies in your cache, not in this folder (course/environment.sh).
@@ -18,7 +19,9 @@ export PYTHON TORCH TORCH_INDEX
 IN = bin=$$(sh course/environment.sh) && PATH="$$bin:$$PATH"
 IN_TEST = bin=$$(sh course/environment.sh test) && PATH="$$bin:$$PATH"
 
-.PHONY: lab test build check grade env
+IN_SITE = bin=$$(sh course/environment.sh site) && PATH="$$bin:$$PATH"
+
+.PHONY: lab test build check site grade env
 
 lab:
 	@$(IN) sh course/lab.sh lessons/00_start_here.ipynb
@@ -32,6 +35,9 @@ build:
 
 check:
 	@$(IN) python -m course build --check $(NAMES)
+
+site:
+	@$(IN_SITE) python -m course site
 
 grade:
 	@$(IN) python -m course grade "$(NAME)" "$(FROM)" $(OPTIONS)

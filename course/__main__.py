@@ -2,6 +2,7 @@
 python -m course grade NAME FOLDER [--jobs N] [--dask tls://... --key FILE] [--due TIME] [--students FILE]
 python -m course report [--students FILE]
 python -m course cluster key|scheduler|worker FILE [ADDRESS]
+python -m course site
 python -m course benchmark --text FILE --nanogpt FOLDER [--seeds N] [--long]
 """
 
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_grade(commands)
     _add_report(commands)
     _add_cluster(commands)
+    commands.add_parser("site", help="the built notebooks -> build/site/html, a book of web pages")
     race = commands.add_parser("benchmark", help="lesson 3's recipe against nanoGPT's, on one core")
     race.add_argument("--text", type=Path, required=True, metavar="FILE", help="the text: tinyshakespeare")
     race.add_argument("--nanogpt", type=Path, required=True, metavar="FOLDER", help="a checkout of nanoGPT")
@@ -66,6 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if options.command == "cluster":
             return _cluster(options)
+        if options.command == "site":
+            from .site import make as site  # what it needs is installed for it alone
+
+            return site.main()
         if options.command == "benchmark":
             return benchmark.main(options.text, options.nanogpt, options.seeds, options.long)
         return build.main(options.names, options.check, options.assignments, options.prose)

