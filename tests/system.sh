@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the tests need besides Python: a browser for JupyterLab, bubblewrap to turn the network off,
-# openssl for the key of a cluster, a font with Chinese characters for the browser. Installs what is missing where it may (Debian and
+# openssl for the key of a cluster, a font with Chinese characters for the browser, access lists for an
+# exchange, npm for a hub's proxy. Installs what is missing where it may (Debian and
 # Ubuntu, as root or with sudo that asks nothing), and says what to do where it may not.
 set -u
 
@@ -8,6 +9,8 @@ missing=""
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v bwrap >/dev/null || missing="$missing bubblewrap"
 command -v openssl >/dev/null || missing="$missing openssl"
+command -v setfacl >/dev/null || missing="$missing acl"
+command -v npm >/dev/null || missing="$missing npm"
 if ! command -v fc-list >/dev/null || [ -z "$(fc-list :lang=zh family)" ]; then
     missing="$missing fontconfig fonts-noto-cjk"
 fi

@@ -1,0 +1,189 @@
+"""One server, as docs/classroom.md says: ann works in the browser, bob types, ivy grades them.
+
+After each step both students try to read whatever is not theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import pytest
+from assignments import fetch, fetch_feedback, open_list, submit
+from classroom import FILE, HONEST, NAME, honest
+from guide import Guide
+from lab import SECOND, Lab
+from lab import browser as browser
+from lab import page as page
+from playwright.sync_api import Browser, Page
+from test_cluster import free_port
+from test_formgrader import COMMENT, MARK, WRITTEN, Desk
+from village import HOMES, Village, village
+
+CLASS = "/srv/llm-put-to-the-test/class"
+EXCHANGE = f"{CLASS}/exchange/llm-put-to-the-test"
+COURSE = f"{HOMES}/ivy/llm-put-to-the-test"
+# An administrator's, a machine's that others reach, and a computer's at home.
+ELSEWHERE = {"sudo apt-get install acl bubblewrap", "ssh -L 9001:127.0.0.1:9001 ann@SERVER"}
+ELSEWHERE |= {"git clone THE-COURSE llm-put-to-the-test && cd llm-put-to-the-test"}
+WRONG = "def attention_cost(B, T, D, H, number_bytes):\n    return {}"
+PORT = "9001"
+
+
+@pytest.fixture
+def server(missing) -> Iterator[Village]:
+    with village(missing) as server:
+        yield server
+
+
+@contextmanager
+def lab(server: Village, user: str, line: str, folder: str = "~") -> Iterator[Lab]:
+    """JupyterLab as the guide starts it; its address as it is printed."""
+    line = line.replace(PORT, str(free_port()))
+    with server.running(user, f"cd {folder} && {line}", f"{user}.log") as log:
+        until = time.monotonic() + 180
+        while not (found := re.search(r"http://127\.0\.0\.1:\S+token=\w+", log.read_text("utf-8"))):
+            assert time.monotonic() < until, log.read_text("utf-8")
+            time.sleep(0.2)
+        yield Lab(Path(folder), found[0], log)
+
+
+def read_by(server: Village, reader: str) -> list[str]:
+    """What a student can read of the others' files, by their full paths, which the student cannot even know.
+
+    All of homes, the exchange and /tmp counts, but for what is the reader's, also feedback, or released.
+    """
+    page = server.path(f"{COURSE}/feedback/{reader}/{NAME}/attention.html")
+    feedback = page.read_bytes() if page.exists() else None
+    uid = server.path(f"/home/{reader}").stat().st_uid
+    paths = [path for place in ("/home", CLASS, "/tmp") for path in server.path(place).rglob("*")]
+    others = [path for path in paths if not path.is_symlink() and path.stat().st_uid != uid]
+    others = [path for path in others if path.suffix != ".html" or path.read_bytes() != feedback]
+    names = [f"/{path.relative_to(server.folder)}" for path in others]
+    allowed = (f"{CLASS}/exchange", EXCHANGE)
+    names = [name for name in names if name not in allowed and not name.startswith(f"{EXCHANGE}/outbound")]
+    assert any(name.startswith(f"{EXCHANGE}/inbound") for name in names)
+    listed = server.path("/tmp/paths")
+    listed.write_text("\n".join(names), encoding="utf-8")
+    listed.chmod(0o644)
+    try_all = 'while IFS= read -r name; do test ! -r "$name" || echo "$name"; done </tmp/paths'
+    said = server.run(reader, try_all)
+    listed.unlink()
+    return said.splitlines()
+
+
+def test_a_class_on_one_server(server: Village, browser: Browser, page: Page) -> None:
+    guide = Guide("One server")
+
+    def private() -> None:
+        assert [read_by(server, user) for user in ("ann", "bob")] == [[], []]
+
+    def ivy(begins: str) -> None:
+        server.run("ivy", f"cd {COURSE} && {guide.take(begins)}")
+
+    said = server.run("root", guide.take("sudo sh course/classroom/server.sh").removeprefix("sudo "))
+    assert f"ivy works in {COURSE}" in said
+    private()
+    ivy("nbgrader release_assignment")
+    server.run("bob", guide.take("nbgrader fetch_assignment"))
+    server.write("bob", f"{NAME}/{FILE}", nbformat.writes(honest(attention_cost=WRONG)))
+    server.run("bob", guide.take("nbgrader submit"))
+    private()
+
+    server.settle("ann")
+    with lab(server, "ann", guide.take("jupyter lab")) as anns:
+        open_list(page, anns.address)
+        fetch(page, NAME)
+        answer = "Ten times the queries, each with ten times the keys."
+        server.write("ann", f"{NAME}/{FILE}", nbformat.writes(honest(**{WRITTEN: answer})))
+        notebook = anns.address.replace("/lab?", f"/lab/tree/{NAME}/{FILE}?") + "&reset"
+        assert "Success! Your notebook passes all the tests." in validate(page, notebook)
+        kernels_are_encrypted(server, "ann")
+        open_list(page, f"{anns.address}&reset")
+        submit(page, NAME)
+        private()
+
+        ivy("nbgrader collect")
+        again = guide.take("python -m course grade")
+        server.run("ivy", f"cd {COURSE} && {again}")
+        mark_by_hand(server, browser, guide.take("jupyter lab"))
+        said = server.run("ivy", f"cd {COURSE} && {again}")
+        assert re.search(rf"^ann +graded +{HONEST + MARK:g} ", said, re.MULTILINE), said
+        release_but_for_cal(server, guide.take("nbgrader release_feedback"))
+        private()
+
+        fetch_feedback(page, NAME)
+        server.run("bob", guide.take("nbgrader fetch_feedback"))
+        private()
+    for user, points in {"ann": HONEST + MARK, "bob": HONEST - 3}.items():
+        [mine] = server.path(f"/home/{user}/{NAME}/feedback").glob("*/attention.html")
+        text = mine.read_text("utf-8")
+        assert f"{points:g} of 20 points" in text and (COMMENT in text) == (user == "ann")
+    assert set(guide.left) == ELSEWHERE
+
+    # What is handed in stays where it is, too.
+    [folder] = server.path(f"{EXCHANGE}/inbound").glob("ann+*")
+    inside = f"/{folder.relative_to(server.folder)}"
+    away = f"{CLASS}/exchange/x"
+    for attempt in (f"mv '{inside}' {away}", f"touch '{inside}/x'", f"mv {EXCHANGE} {away}"):
+        assert server.tries("bob", attempt)[0] != 0, attempt
+
+    # Somebody joins.
+    server.run("root", "sh course/classroom/server.sh ivy cal")
+    assert read_by(server, "cal") == []
+    assert server.run("cal", f"ls {EXCHANGE}/outbound").split() == [NAME]
+
+
+def validate(page: Page, address: str) -> str:
+    page.goto(address)
+    page.get_by_text("Python 3 (ipykernel) | Idle", exact=True).wait_for()
+    page.get_by_role("button", name="Validate", exact=True).click()
+    dialog = page.locator(".jp-Dialog", has_text="Validation Results")
+    dialog.wait_for(timeout=600 * SECOND)
+    return dialog.inner_text()
+
+
+def kernels_are_encrypted(server: Village, user: str) -> None:
+    """Each kernel that runs was given keys."""
+    kernels = list(server.path(f"/home/{user}/.local/share/jupyter/runtime").glob("kernel-*.json"))
+    assert kernels and all("curve_secretkey" in json.loads(path.read_text()) for path in kernels)
+
+
+def release_but_for_cal(server: Village, line: str) -> None:
+    """Whose notebook came by mail: nbgrader stops there, unless it is told."""
+    server.write("ivy", f"llm-put-to-the-test/feedback/cal/{NAME}/attention.html", "")
+    status, said = server.tries("ivy", f"cd {COURSE} && {line}")
+    assert status != 0 and re.search("cal/.*timestamp", said), said
+    server.run("ivy", f"cd {COURSE} && {line} --CourseDirectory.student_id_exclude=cal,dan")
+
+
+def mark_by_hand(server: Village, browser: Browser, line: str) -> None:
+    """In Formgrader, in a browser of the instructor's own."""
+    with lab(server, "ivy", line, COURSE) as ivys:
+        context = browser.new_context()
+        page = context.new_page()
+        Desk(server.path(COURSE), ivys, {}).open_submission(page, "ann")
+        answer = page.locator(".nbgrader_cell", has_text="Ten times the queries")
+        for box, text, kind in ((".score", str(MARK), "grade"), (".comment", COMMENT, "comment")):
+            with page.expect_response(re.compile(f"/api/{kind}/")) as saved:
+                answer.locator(box).fill(text)
+                answer.locator(box).blur()
+            assert saved.value.ok
+        context.close()
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        ("ivy", "Who? sh course/classroom/server.sh INSTRUCTOR STUDENT..."),
+        ("ivy ivy", "ivy cannot be instructor and student."),
+    ],
+)
+def test_it_says_what_is_wrong(server: Village, arguments: str, says: str) -> None:
+    status, said = server.tries("root", f"sh course/classroom/server.sh {arguments}")
+    assert (status, said.strip()) == (1, says)
