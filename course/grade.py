@@ -210,7 +210,7 @@ def read_students(path: Path) -> list[str]:
     """The class: a student's name in each line, or in the first column of a .csv file.
 
     Raises:
-        CourseError: no such file, or no name in it.
+        CourseError: no such file, no name in it, or a learning platform's table.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -220,12 +220,18 @@ def read_students(path: Path) -> list[str]:
         raise CourseError(path, "the list of students is not in UTF-8; save it as UTF-8") from error
     if path.suffix.lower() == ".csv":
         try:
-            lines = [row[0] for row in csv.reader(lines, strict=True) if row]
+            written = [row for row in csv.reader(lines, strict=True) if row]
+            lines = [row[0] for row in written]
         except csv.Error as error:  # a quote that is not closed, or a field of over 131,072 characters
             raise CourseError(path, f"the list of students is no CSV: {error}; is a quote open?") from error
+        heads = written[0] if written else [""]
+        platform = worksheet.platform_of(heads)
+        if platform and heads[0].casefold() != "username":  # else its first column has who is who
+            reason = f"it is {platform}'s table, not a list of names: give it as --worksheet (docs/lms.md)"
+            raise CourseError(path, reason)
     names = [line.strip() for line in lines]
-    heads = ("id", "student", "student_id")
-    names = [intake.safe_name(name) for name in names if name and name.lower() not in heads]
+    titles = ("id", "student", "student_id", "username")
+    names = [intake.safe_name(name) for name in names if name and name.lower() not in titles]
     if not names:
         raise CourseError(path, "no student in it; write one name in each line")
     return names

@@ -383,3 +383,13 @@ def test_read_students(tmp_path: Path) -> None:
     path.write_text("\n")
     with pytest.raises(CourseError, match="no student"):
         grade.read_students(path)
+
+
+def test_a_platform_s_table_is_no_class_list(tmp_path: Path) -> None:
+    """Its first column would give a class of numbers, all of whom handed in nothing."""
+    path = tmp_path / "grades.csv"
+    path.write_text("\ufeffIdentifier,Full name,Grade\nParticipant 4711,Ann Lee,\n", encoding="utf-8")
+    with pytest.raises(CourseError, match="grades.csv: it is Moodle's table.*--worksheet"):
+        grade.read_students(path)
+    path.write_text("Username,Last Name,First Name\nalee,Lee,Ann\n", encoding="utf-8")
+    assert grade.read_students(path) == ["alee"]

@@ -9,6 +9,7 @@ import csv
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import checkout
@@ -20,9 +21,15 @@ from grading import assignment_path, nbgrader, scores, write
 from guide import INSTRUCTORS, Guide
 from nbgrader.api import Gradebook
 
+from course.errors import ROOT
+
 NAME = "01_attention"
 # tests/system.sh and tests/test_environment.py do these.
-ELSEWHERE = ["sudo apt-get install bubblewrap", "make env", 'bin=$(make -s env) && . "$bin/activate"']
+ELSEWHERE = [
+    "sudo apt-get install git make python3-venv bubblewrap",
+    "make env",
+    'bin=$(make -s env) && . "$bin/activate"',
+]
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own way
@@ -62,6 +69,24 @@ def test_the_page_is_followed(missing, tmp_path: Path) -> None:
     assert float(totals["ann"]) == classroom.HONEST + 1.5
     assert not totals["bob"]
     assert once.left + week.left + term.left == []
+
+
+def test_what_students_get(tmp_path: Path) -> None:
+    """All but the solutions, what they are made from, the tests and the labs' answers."""
+    [line] = Guide("A week", INSTRUCTORS).left
+    packed = tmp_path / "students.zip"
+    type_in(ROOT, line.replace("students.zip", f"'{packed}'"))
+    with zipfile.ZipFile(packed) as archive:
+        names = set(archive.namelist())
+    committed = subprocess.run(
+        ["git", "ls-tree", "-r", "-z", "--name-only", "HEAD"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")[:-1]  # fmt: skip
+    secret = ("solutions/", "course/exercises/", "tests/", "docs/claims.md")
+    assert {name for name in names if not name.endswith("/")} == {
+        name for name in committed if not name.startswith(secret)
+    }
+    assert {"lessons/01_attention.ipynb", "exercises/01_attention/attention.ipynb", "Makefile"} <= names
 
 
 def type_in(root: Path, line: str) -> str:

@@ -365,6 +365,7 @@ def test_a_walk(window: Page, site: Path) -> None:
     assert fits(window)
     window.get_by_title("next page").click()
     window.wait_for_url(f"**/{LAB}")
+    picture(window, "lab")
     window.get_by_title("previous page").click()
     window.get_by_title("previous page").click()
     window.wait_for_url(f"**/{LESSON}")

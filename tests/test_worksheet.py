@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import shlex
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -285,9 +286,15 @@ SHEETS = {
 }  # fmt: skip
 
 
+def blocks() -> list[str]:
+    """docs/lms.md's commands: one that makes the class list, two that grade."""
+    page = (ROOT / "docs" / "lms.md").read_text("utf-8")
+    return re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
 def typed(with_column: bool) -> list[str]:
-    """The words of a line in docs/lms.md, after `python -m course`."""
-    [block] = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "lms.md").read_text("utf-8"), re.M | re.S)
+    """The words of a line in docs/lms.md that grades, after `python -m course`."""
+    [_, block] = blocks()
     lines = [shlex.split(line) for line in block.splitlines()]
     assert [("--column" in line, line[:3]) for line in lines] == [
         (False, ["python", "-m", "course"]),
@@ -315,7 +322,14 @@ def test_from_its_export_to_its_import(platform: str, tmp_path: Path, capfd) -> 
     (tmp_path / "submissions.zip").rename(handed_in / "submissions.zip")
     sheet = put(tmp_path, text)
     line = typed(with_column=platform == "Canvas")
-    words = [{"FOLDER": str(handed_in), "FILE": str(sheet)}.get(word, word) for word in line]
+    if platform == "Moodle":
+        [make_list, _] = blocks()
+        subprocess.run(make_list.replace("FILE", str(sheet)), shell=True, cwd=tmp_path, check=True)
+    else:  # their tables say it in other columns
+        at = line.index("--students")
+        del line[at : at + 2]
+    names = {"FOLDER": handed_in, "FILE": sheet, "class.txt": tmp_path / "class.txt"}
+    words = [str(names.get(word, word)) for word in line]
     assert main([*words, "--course", str(root)]) == 0
     said = capfd.readouterr()
     assert sheet.read_text(encoding="utf-8") == text, "the export itself stays"

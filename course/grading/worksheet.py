@@ -108,18 +108,24 @@ def read(path: Path, most: float, column: str = "") -> Worksheet:
     text, encoding = _decoded(path)
     for separator in ",;\t":
         heads = _heads(path, text, separator)
-        for platform, choices in FIRST.items():
-            if any(choice <= set(heads) for choice in choices):
-                records = _records(path, text, separator)
-                sheet = _sheet(path, platform, records, heads, column)
-                found = Worksheet(path, platform, text, encoding, separator, *sheet)
-                if found.most is not None and abs(found.most - most) > 1e-6:
-                    reason = f"its column {found.column!r} is worth {found.most:g}, the assignment {most:g}"
-                    reason += f". Let it be worth {most:g} in {platform}, and export again"
-                    raise CourseError(path, reason)
-                return found
+        if platform := platform_of(heads):
+            records = _records(path, text, separator)
+            sheet = _sheet(path, platform, records, heads, column)
+            found = Worksheet(path, platform, text, encoding, separator, *sheet)
+            if found.most is not None and abs(found.most - most) > 1e-6:
+                reason = f"its column {found.column!r} is worth {found.most:g}, the assignment {most:g}"
+                reason += f". Let it be worth {most:g} in {platform}, and export again"
+                raise CourseError(path, reason)
+            return found
     known = "it is no worksheet of Moodle, Canvas or Blackboard with English column names"
     raise CourseError(path, f"{known}. Export one: {'; '.join(EXPORT.values())}")
+
+
+def platform_of(heads: Iterable[str]) -> str:
+    """Whose table has such a first row; "" if none that is known."""
+    plain = {_plain(head) for head in heads}
+    known = (name for name, choices in FIRST.items() if any(choice <= plain for choice in choices))
+    return next(known, "")
 
 
 def _decoded(path: Path) -> tuple[str, str]:

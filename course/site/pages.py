@@ -115,6 +115,8 @@ def facts_of(notebook: NotebookNode, page: Page, language: str, others: Sequence
     items = []
     if minutes := course.get("minutes"):
         items.append(say["minutes"].format(minutes=minutes))
+    elif page.kind == "assignment":
+        items.append(say["assignment minutes"])
     if page.kind in MOST:
         items.append(say["runs"].format(seconds=MOST[page.kind]["seconds"]))
     items.append(needs_of(course, language))

@@ -10,6 +10,7 @@ SAY = {
             "Here you find out yourself, on an ordinary CPU, which of them hold."
         ),
         "minutes": "About {minutes} minutes to read and do",
+        "assignment minutes": "60 to 90 minutes",
         "runs": "At most {seconds} seconds to run, on two cores",
         "needs": "Needs PyTorch, matplotlib and {packages} (its first cell installs what is missing)",
         "needs nothing": "Needs PyTorch and matplotlib, nothing else",
@@ -32,6 +33,7 @@ SAY = {
         "title": "大语言模型：说法与检验",
         "lead": "五篇文章对大语言模型提出了许多说法。在这门课里，你用一台普通电脑亲自检验哪些成立。",
         "minutes": "阅读和动手约 {minutes} 分钟",
+        "assignment minutes": "60 到 90 分钟",
         "runs": "在双核电脑上运行最多 {seconds} 秒",
         "needs": "需要 PyTorch、matplotlib 和 {packages}（第一个单元格会安装缺少的包）",
         "needs nothing": "只需要 PyTorch 和 matplotlib",
