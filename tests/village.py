@@ -1,6 +1,7 @@
 """A machine with accounts of its own: /etc, /home, /srv, /root and /tmp are new, all else is this machine's.
 
-Root may make users in it, and programs run as them. Nothing of it is left on this machine.
+Root may make users in it, and programs run as them. Nothing of it is left on this machine, but for what
+useradd and logging in note below /var.
 """
 
 from __future__ import annotations
@@ -10,22 +11,31 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import checkout
 import fresh
 import psutil
-import pytest
 from lab import SETTINGS
 
 NEW = ("etc", "home", "srv", "root", "tmp", "run")
 HOMES = "/home"
 CLONE = str(Path("/root") / "llm-put-to-the-test")  # where the administrator has the course
+SECONDS = 900  # a machine can be busy; where all goes well nobody waits for it
+
+# What a village is made of, tried in it. The second one is what an instructor's `course grade` needs.
+NEEDED = {
+    "true": "bubblewrap cannot give root folders of its own here (in a container: --privileged)",
+    "cd / && runuser -u nobody -- bwrap --ro-bind / / --unshare-all true": "only root can start bubblewrap",
+    "touch /tmp/probe && setfacl -m user:nobody:r /tmp/probe && rm /tmp/probe": "no access lists in /tmp",
+}
 
 
 @dataclass(frozen=True)
@@ -75,23 +85,32 @@ class Village:
                 start_new_session=True,
             )
 
-    def tries(self, user: str, command: str) -> tuple[int, str]:
+    def attempt(self, user: str, command: str) -> tuple[int, str]:
         """Exit status, and what it says."""
         process = self.popen(user, command, None)
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=SECONDS)
         return process.returncode, said
 
     def run(self, user: str, command: str) -> str:
-        status, said = self.tries(user, command)
+        status, said = self.attempt(user, command)
         assert status == 0, f"{user}: {command}\n{said[-3000:]}"
         return said
 
     def write(self, user: str, path: str, text: str) -> None:
         """A file in the user's home that the user has written."""
-        file = self.path(f"/home/{user}/{path}")
+        file, home = self.path(f"/home/{user}/{path}"), self.path(f"/home/{user}").stat()
+        made = [file, *(folder for folder in file.parents if not folder.exists())]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-        self.run("root", f"chown -R {user}: /home/{user}")
+        for one in made:  # no more than these: in a home where programs run, files come and go
+            os.chown(one, home.st_uid, home.st_gid)
+
+    def showing(self, *paths: Path) -> Village:
+        """The same, where these environments can be used, too."""
+        hidden = [path for path in paths if path.parts[1] in NEW]
+        for path in hidden:
+            self.path(path).mkdir(parents=True, exist_ok=True)
+        return replace(self, shown=tuple({*self.shown, *hidden}))
 
     def settle(self, user: str) -> None:
         """JupyterLab asks this user no questions."""
@@ -122,10 +141,28 @@ class Village:
                     os.kill(int(path.parent.name), signal.SIGKILL)
 
 
+def wait_for(happened: Callable[[], bool], log: Path, seconds: float = SECONDS) -> None:
+    """Until it has; if it never does, what the log says is the reason."""
+    until = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < until, log.read_text("utf-8")[-5000:] if log.exists() else f"no {log}"
+        time.sleep(0.2)
+
+
+def neither_files_nor_folders(folder: str, names: list[str]) -> list[str]:
+    """Sockets and the like, which cannot be copied."""
+    modes = {name: os.lstat(Path(folder, name)).st_mode for name in names}
+    return [
+        name
+        for name, mode in modes.items()
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+    ]
+
+
 @contextlib.contextmanager
-def village(missing: Callable[[str], None], *shown: Path) -> Iterator[Village]:
+def village(missing: Callable[[str], None]) -> Iterator[Village]:
     if os.geteuid() != 0:
-        pytest.skip("only root can make accounts")
+        missing("only root can make accounts")
     for program in ("bwrap", "setfacl", "useradd", "runuser"):
         if not shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin"):
             missing(f"{program} is not installed")
@@ -136,14 +173,14 @@ def village(missing: Callable[[str], None], *shown: Path) -> Iterator[Village]:
             (folder / name).mkdir(mode=0o755)
         (folder / "tmp").chmod(0o1777)
         shutil.rmtree(folder / "etc")
-        shutil.copytree("/etc", folder / "etc", symlinks=True)
-        shown = tuple(
-            path for path in {Path(sys.prefix), Path(sys.base_prefix), *shown} if path.parts[1] in NEW
-        )
-        for path in shown:
-            (folder / str(path).lstrip("/")).mkdir(parents=True)
+        shutil.copytree("/etc", folder / "etc", symlinks=True, ignore=neither_files_nor_folders)
         checkout.copy(folder / CLONE.lstrip("/"))
-        yield Village(folder, shown)
+        made = Village(folder, ()).showing(Path(sys.prefix), Path(sys.base_prefix))
+        for command, lack in NEEDED.items():
+            status, said = made.attempt("root", command)
+            if status != 0:
+                missing(f"{lack}: {said}")
+        yield made
     finally:
         Village(folder, ()).stop_all()
         shutil.rmtree(folder, ignore_errors=True)

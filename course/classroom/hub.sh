@@ -18,8 +18,13 @@ stop() {
 [ "$(id -u)" = 0 ] || stop "Only root can start programs for others: put sudo in front."
 for user in "$@"; do
     id "$user" >/dev/null 2>&1 || stop "$user has no account here: useradd --create-home $user, then passwd $user"
+    home=$(getent passwd "$user" | cut -d: -f6)
+    [ "$(stat -c %U "$home" 2>/dev/null)" = "$user" ] || stop "$user has no home of its own ($home)."
+done
+for user in "$@"; do
     chmod 700 "$(getent passwd "$user" | cut -d: -f6)"
 done
+chmod 700 . # the solutions are here
 umask 022
 bin=$(sh course/environment.sh hub)
 people=$(sh course/environment.sh)

@@ -17,6 +17,7 @@ c = get_config()  # noqa: F821
 
 # Who comes in: with the password of the account on this machine (PAM).
 c.Authenticator.allowed_users = {INSTRUCTOR, *STUDENTS}
+c.Authenticator.allow_existing_users = False  # who is no longer named stays out
 c.JupyterHub.bind_url = f"http://127.0.0.1:{PORT}"  # for others, put a web server with TLS in front
 c.JupyterHub.hub_port = PORT + 1
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{PORT + 2}"

@@ -22,6 +22,18 @@ for program in setfacl bwrap; do
 done
 instructor=$1
 shift
+home_of() { getent passwd "$1" | cut -d: -f6; }
+for user in "$@"; do
+    [ "$user" != "$instructor" ] || stop "$user cannot be instructor and student."
+done
+if id -nG "$instructor" 2>/dev/null | tr ' ' '\n' | grep -qx $GROUP; then
+    stop "$instructor is a student: gpasswd -d $instructor $GROUP"
+fi
+for user in "$instructor" "$@"; do
+    id "$user" >/dev/null 2>&1 || continue # it is made below
+    home=$(home_of "$user")
+    [ "$(stat -c %U "$home" 2>/dev/null)" = "$user" ] || stop "$user has no home of its own ($home)."
+done
 umask 022
 bin=$(sh course/environment.sh)
 
@@ -30,15 +42,11 @@ bin=$(sh course/environment.sh)
 getent group $GROUP >/dev/null || groupadd $GROUP
 for user in "$instructor" "$@"; do
     id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
-    home=$(getent passwd "$user" | cut -d: -f6)
-    [ -d "$home" ] || stop "$user has no home ($home)."
-    chmod 700 "$home"
+    chmod 700 "$(home_of "$user")"
 done
 for user in "$@"; do
-    [ "$user" != "$instructor" ] || stop "$user cannot be instructor and student."
     gpasswd --add "$user" $GROUP >/dev/null
 done
-id -nG "$instructor" | tr ' ' '\n' | grep -qx $GROUP && stop "$instructor is a student: gpasswd -d $instructor $GROUP"
 runuser -u "$1" -- "$bin/python" -c "" ||
     stop "$1 cannot run the Python of $bin. Take one outside of homes: PYTHON=/usr/bin/python3 in front."
 
@@ -51,11 +59,15 @@ mkdir -p "$PLACE/class"
 chgrp $GROUP "$PLACE/class"
 chmod 710 "$PLACE/class" # other accounts of this server do not come in
 setfacl --modify "user:$instructor:x" "$PLACE/class" || stop "$PLACE is on a disk without access lists (ACL)."
-mkdir -p "$exchange/llm-put-to-the-test/outbound" "$exchange/llm-put-to-the-test/inbound" \
-    "$exchange/llm-put-to-the-test/feedback"
+shared=$exchange/llm-put-to-the-test
+# Root must not follow what others have put in the place of a folder that was made here earlier.
+for place in "$exchange" "$shared" "$shared/outbound" "$shared/inbound" "$shared/feedback"; do
+    [ ! -L "$place" ] || stop "$place is a link, and it was a folder. Who made it? Delete it, then the same again."
+done
+mkdir -p "$shared/outbound" "$shared/inbound" "$shared/feedback"
 chmod 1777 "$exchange" # nbgrader asks for 777; the 1 keeps students from moving the course away
-cd "$exchange/llm-put-to-the-test"
-chown "$instructor:" . outbound inbound feedback
+cd "$shared"
+chown -h "$instructor:" . outbound inbound feedback
 chmod 755 . outbound
 chmod 1733 inbound
 chmod 711 feedback
@@ -78,7 +90,8 @@ END
 
 # --- The instructor's folder, with the solutions ----------------------------------------------
 
-folder=$(getent passwd "$instructor" | cut -d: -f6)/llm-put-to-the-test
+folder=$(home_of "$instructor")/llm-put-to-the-test
+[ ! -L "$folder" ] || stop "$folder is a link. Delete it, then the same again."
 if [ ! -e "$folder" ]; then
     cp -R . "$folder"
     chown -R "$instructor:" "$folder"
