@@ -7,7 +7,6 @@ given to nbgrader (grading/book.py), here and one after the other (grading/grade
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import shutil
 import sys
@@ -30,7 +29,7 @@ from .grading.grader import Executed, Grader, make_row, with_reason
 from .grading.intake import Submission
 from .grading.marks import grade_id
 from .grading.mend import Unusable
-from .grading.roll import Roll
+from .grading.roll import STRANGE, Roll
 from .grading.sandbox import Limits
 from .grading.table import FAILED, NOTHING, Row
 
@@ -38,9 +37,6 @@ UNPROTECTED = """without a sandbox, what students hand in runs as you. It can re
 hidden tests, the gradebook, other submissions), change them, use the network, and go on after it was
 marked. Only time and memory are limited. Use this for notebooks of people whom you trust, or on a
 machine that holds nothing else."""
-
-
-STRANGE = "not on the list of students"
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Grade, print the table and write it."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # names that a terminal of another language cannot show
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    table.let_terminals_show_all_names()
     sheet = _worksheet(options)  # what is wrong with it is told before anything takes minutes
     rows, tasks = grade(options)
     print(table.as_text(rows, tasks, shutil.get_terminal_size().columns))
@@ -148,7 +142,7 @@ def _grade_all(
 
 def _roll(options: Options, book: Book) -> Roll:
     try:
-        return Roll(options.students, book.students())
+        return Roll(options.students, book.students(), book.numbers())
     except SQLAlchemyError as error:
         raise CourseError(options.root / "gradebook.db", f"nothing was graded: {words(error)}") from error
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
+import re
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,11 +30,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .errors import CourseError, relative
 from .files import write_whole
-from .grade import STRANGE
 from .grading import table
 from .grading.book import LOCKED_SECONDS, words
 from .grading.grader import late_in_words
-from .grading.roll import Roll
+from .grading.roll import STRANGE, Roll
 
 DAY = timedelta(days=1)
 
@@ -80,9 +79,7 @@ class Term:
 
 def main(root: Path, students: Sequence[str] = ()) -> int:
     """Print the table, and write it into marks/."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # names that a terminal of another language cannot show
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    table.let_terminals_show_all_names()
     term = read(root, students)
     lines = rows(term)
     print(table.aligned([[_shown(cell) for cell in line[:-1]] for line in lines]))
@@ -175,7 +172,8 @@ def _failed(path: Path) -> list[str]:
     """Whose newest file could not be marked, by the assignment's table; the gradebook does not know."""
     try:
         lines = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
-        return [line["student"] for line in lines if line["status"] == table.FAILED]
+        names = [line["student"] for line in lines if line["status"] == table.FAILED]
+        return [re.sub("^'(?=[-=+@])", "", name) for name in names]  # table.for_spreadsheet put it there
     except (OSError, UnicodeDecodeError, csv.Error, KeyError):  # moved away, or saved by a spreadsheet
         return []
 

@@ -25,7 +25,7 @@ from course.build import assignment_path
 from course.errors import ROOT, CourseError
 from course.files import write_whole
 from course.grading import page as pages
-from course.grading.book import Book
+from course.grading.book import Book, Marks
 from course.grading.marks import grade_id, is_test
 from course.grading.page import hidden_lines
 from course.sources import HIDDEN_MARKS
@@ -246,7 +246,10 @@ def test_a_mark_given_while_a_notebook_is_recorded(book: Book, monkeypatch: pyte
     notebook = executed(book, {}, {WRITTEN: "An answer."})
     book.record("ann", notebook, None)
 
+    begun = threading.Event()
+
     def mark() -> None:
+        begun.set()
         with sqlite3.connect(book.root / "gradebook.db", timeout=60) as database:
             which = f"cell_id IN (SELECT id FROM base_cell WHERE name = '{WRITTEN}')"
             database.execute(f"UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0 WHERE {which}")
@@ -257,6 +260,7 @@ def test_a_mark_given_while_a_notebook_is_recorded(book: Book, monkeypatch: pyte
     def meanwhile(*arguments: Any) -> dict:
         found = settled(*arguments)
         person.start()
+        assert begun.wait(60)
         person.join(0.5)  # it has to wait; if it had not, it would be done by now
         return found
 
@@ -266,6 +270,39 @@ def test_a_mark_given_while_a_notebook_is_recorded(book: Book, monkeypatch: pyte
     assert before is not None and before.points[WRITTEN] == now.points[WRITTEN] == 0
     marks = book.marks("ann")
     assert marks is not None and marks.waiting == [] and marks.points[WRITTEN] == 1.5
+
+
+def test_marks_are_shown_before_they_are_in_the_gradebook(book: Book) -> None:
+    """So whoever keeps what changed has done it when the machine stops in between."""
+    seen = []
+
+    def look(before: Marks | None, now: Marks) -> None:
+        with sqlite3.connect(book.root / "gradebook.db") as database:
+            [(count,)] = database.execute("SELECT COUNT(*) FROM submitted_assignment")
+        database.close()
+        seen.append((before, now, count))
+
+    before, now = book.record("ann", executed(book), None, "", look)
+    assert before is None and seen == [(None, now, 0)]
+
+
+def test_canvas_s_number_stays(book: Book) -> None:
+    """And nobody's marks go to another person of that name; Moodle numbers people anew in each assignment."""
+    book.record("ann", executed(book), None)
+    assert book.numbers() == {}
+    book.record("ann", executed(book), None, "canvas:7")
+    book.record("bob", executed(book), None, "moodle:7")
+    for number in ("canvas:7", "moodle:8", ""):
+        book.record("ann", executed(book), None, number)
+    assert book.numbers() == {"canvas:7": "ann"}
+    before = contents(book)
+    with pytest.raises(ValueError, match="another person of this name.*canvas:7"):
+        book.record("ann", executed(book), None, "canvas:8")
+    assert contents(book) == before
+    with Gradebook(f"sqlite:///{book.root / 'gradebook.db'}") as gradebook:
+        gradebook.update_or_create_student("bob", lms_user_id="0019")  # an instructor's own
+    book.record("bob", executed(book), None, "canvas:9")
+    assert book.numbers() == {"canvas:7": "ann"}
 
 
 def test_a_record_that_fails_leaves_nothing(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +369,7 @@ def test_penalties_are_those_of_the_configuration(book: Book) -> None:
     book.prepare()
     book.record("ann", executed(book), datetime(2026, 3, 2))
     marks = book.marks("ann")
-    assert marks is not None and marks.total == 18
+    assert marks is not None and (marks.total, marks.penalty, marks.counts) == (18, 18, 0)
     page = feedback(book, "ann").read_text(encoding="utf-8")
     assert f"{NAME}: 0 of 20 points" in page and "18 points less" in page
 

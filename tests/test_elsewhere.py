@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from test_grade import course_folder, limits
 from course import grade
 from course.build import assignment_path
 from course.errors import ROOT
-from course.grading.leftovers import is_stamp, names_of_hosts, put_aside
+from course.grading.leftovers import WORTH_A_LOOK, is_stamp, names_of_hosts, put_aside
 from course.grading.marks import is_answer, is_test
 from course.grading.mend import Mended, mend
 from course.grading.table import PERSON, Row
@@ -218,6 +219,13 @@ ASIDE = [
     "!{sys.executable} -m pip install einops",
     "!apt-get update && sudo apt-get install -y graphviz",
     "!DEBIAN_FRONTEND=noninteractive apt -y install x; pip install y",
+    "!uv pip install einops",
+    "!uv add einops",
+    "!conda env update -f environment.yml",
+    "!pip list",
+    "!pip3 show torch",
+    "%conda list",
+    "%pip --version",
     "!pip install a \\\n   b",
     "from google.colab import drive",
     "from google.colab import (\n    drive,\n    files as f,\n)",
@@ -229,6 +237,12 @@ ASIDE = [
     "from google.colab import drive\ndrive.mount('/content/drive')",
     "import google.colab\ngoogle.colab.drive.mount('/content/drive')",
     "from google.colab import files\nup = files.upload()",
+    "from google.colab import files\ndata = files.upload()['a'][0]",
+    "from google.colab import userdata\nkey: str = userdata.get('key')",
+    "from google.colab import userdata\ntext += userdata.get('key')",
+    "from google.colab import output\nawait output.eval_js('1')",
+    "from google.colab import output\nfound = (await output.eval_js('1'))['a']",
+    "from kaggle_secrets import UserSecretsClient as Client\nsecrets = Client",
     "get_ipython().run_line_magic('matplotlib', 'inline')",
     "get_ipython().system('pip install einops')",
     "os.chdir('/content/drive/MyDrive/homework')",
@@ -241,6 +255,15 @@ KEPT = [
     "%cd sub",
     "!ls",
     "!pip install x && rm -r y",
+    "!uv run make.py",
+    "!uv run install",
+    "!conda run -n base python make.py",
+    "!conda run pip install x",
+    "%conda run python make.py",
+    "!pip list > packages.txt",
+    "!pip list | tee packages.txt",
+    "!pip list && uv run make.py",
+    "!pip",
     "!echo pip install x",
     "!python train.py",
     "!pip install 'x",
@@ -280,13 +303,42 @@ def test_put_aside(text: str, around: str) -> None:
     }
     assert len(found.text.splitlines()) == len(whole.splitlines())
     assert found.lines and all(" ".join(line.split())[:20] in " ".join(whole.split()) for line in found.lines)
-    assert found.installs == bool(re.search(r"\b(install|update)\b", text))
+    assert found.installs == bool(re.search(r"\b(install|update|add)\b", text))
 
 
 @pytest.mark.parametrize("text", KEPT)
 def test_kept_as_it_is(text: str) -> None:
     found = put_aside(text, names_of_hosts([text]))
     assert (found.text, found.lines) == (text, ())
+
+
+def test_lines_may_end_as_on_windows() -> None:
+    """IPython runs such cells, too; where nothing is put aside, not a character changes."""
+    cells = ["from google.colab import drive\r\n", "drive.mount('/content')\r\nx = 1\r\n"]
+    assert put_aside(cells[1], names_of_hosts(cells)).text == (
+        "pass  # put aside: drive.mount('/content')\nx = 1\n"
+    )
+    for text in ("%time x\r\ny = 1", "x = 1\r\n"):
+        assert put_aside(text).text == text
+
+
+def test_a_name_that_only_another_line_uses_is_told_by_python() -> None:
+    """The head of leftovers.py: what is not a statement of the host's own stays, and what it gives stays."""
+    text = "from google.colab import drive\nprint(drive.mount('/content'))\nif True:\n    drive.flush()"
+    assert put_aside(text, names_of_hosts([text])).lines == ("from google.colab import drive",)
+    for other in ("x: int", "a[f()] += files.upload()"):  # f would run before Python misses the name
+        text = f"from google.colab import files\n{other}"
+        assert put_aside(text, names_of_hosts([text])).lines == ("from google.colab import files",)
+
+
+def test_a_cell_of_blanks_costs_what_another_costs() -> None:
+    def spent(line: str) -> float:
+        start = time.process_time()
+        WORTH_A_LOOK.search(f"{line}\n" * 2_000)
+        return time.process_time() - start
+
+    ratio = min(spent(" " * 24) for _ in range(3)) / min(spent("x" * 24) for _ in range(3))
+    assert ratio < 20
 
 
 def test_in_a_block_and_beside_others() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import nbformat
 import nbgrader.api
 import pytest
 from nbgrader.api import Gradebook
@@ -16,8 +18,11 @@ from course.__main__ import main
 from course.errors import CourseError
 from course.grading import changes
 from course.grading.book import Marks
+from course.grading.grader import Executed, Grader
 from course.grading.intake import Submission
+from course.grading.mend import Mended
 from course.grading.roll import Roll
+from course.grading.table import for_spreadsheet
 
 DUE = datetime(2026, 10, 5, 12)
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own way
@@ -97,12 +102,14 @@ def test_what_failed(root: Path) -> None:
     """The gradebook does not know; the assignment's table does, if it is as the grader wrote it."""
     (root / "marks").mkdir()
     table = root / "marks" / "2_two.csv"
-    table.write_text('"student","status"\n"ann","failed"\n"eve","failed"\n"bob","graded"\n', "utf-8-sig")
+    failed = "".join(f'"{name}","failed"\n' for name in ("ann", "eve", for_spreadsheet("+fay")))
+    table.write_text(f'"student","status"\n{failed}"bob","graded"\n', "utf-8-sig")
     found = rows(root)
     assert (
         "2_two: the newest file failed, these are the marks of an earlier one; 2_two: 1 d" in found["ann"][-1]
     )
     assert found["eve"] == ["", "", "", "0", "0", "1_one: nothing handed in; 2_two: failed"]
+    assert [name for name in found if "fay" in name] == ["'+fay"], "as a spreadsheet is told it, once"
     table.write_text("student;status\nann;failed\n", "utf-8-sig")
     assert "failed" not in rows(root)["ann"][-1]
 
@@ -171,6 +178,33 @@ def test_a_student_keeps_one_name(
     assert not {*wanted} & {*roll.absent(wanted)}
 
 
+LEE = {"canvas:7": "lee"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "booked", "known", "here", "wanted"),
+    [
+        ([], ["lee"], LEE, ["lee canvas:7"], ["lee"]),
+        ([], ["lee"], LEE, ["lee canvas:8"], ["lee_8"]),  # only the other one hands in
+        ([], ["lee"], LEE, ["lee_7 canvas:7", "lee_8 canvas:8"], ["lee", "lee_8"]),  # both do
+        (["Lee"], ["Lee"], {"canvas:7": "Lee"}, ["lee canvas:8"], ["lee_8"]),
+        (["lee", "lee_8"], ["lee"], LEE, ["lee canvas:8"], ["lee_8"]),
+        ([], ["lee", "lee_8"], LEE | {"canvas:8": "lee_8"}, ["lee canvas:8"], ["lee_8"]),
+        ([], ["lee"], LEE, ["park canvas:7"], ["lee"]),  # who has another name now
+        ([], ["lee"], {}, ["lee canvas:8"], ["lee"]),  # which of them the gradebook has, is not known
+        ([], ["lee"], LEE, ["lee moodle:8", "lee"], ["lee", "lee"]),
+    ],
+)
+def test_a_number_says_who_it_is(
+    listed: list[str], booked: list[str], known: dict[str, str], here: list[str], wanted: list[str]
+) -> None:
+    files = []
+    for one in here:
+        student, _, number = one.partition(" ")
+        files.append(Submission(student, "", Path(), number=number))
+    assert [one.student for one in Roll(listed, booked, known).named(files)] == wanted
+
+
 def test_who_is_strange() -> None:
     assert not Roll([], ["ann"]).strange("bo")
     roll = Roll(["Ann"], ["Bo"])
@@ -205,3 +239,27 @@ def test_what_changed(tmp_path: Path) -> None:
         ["'=bob", "rope", "2", "1"],
         ["'=bob", "mask", "1", "2"],
     ]
+
+
+class Stopped:
+    """A Book whose machine stops when the marks are made, just before they are in the gradebook."""
+
+    assignment = "1_one"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def record(self, student: str, executed: object, when: object, number: str, seen: Callable) -> None:
+        seen(marks(rope=2), marks(rope=3))
+        raise KeyboardInterrupt
+
+
+def test_a_change_is_in_its_file_before_it_is_in_the_gradebook(tmp_path: Path) -> None:
+    """It may stand there twice, but is never missing."""
+    grader = object.__new__(Grader)
+    grader.book = Stopped(tmp_path)  # type: ignore[assignment]
+    done = nbformat.v4.new_notebook()
+    with pytest.raises(KeyboardInterrupt):
+        grader.finish(Submission("ann", "", Path()), Executed(done, Mended(done, [], []), False))
+    lines = csv.reader(changes.path_of(tmp_path, "1_one").read_text("utf-8-sig").splitlines())
+    assert [line[1:] for line in lines][1:] == [["ann", "rope", "2", "3"], ["ann", "total", "2", "3"]]

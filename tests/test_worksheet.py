@@ -15,9 +15,13 @@ import pytest
 from classroom import HONEST, NAME
 from test_grade import course_folder
 
+from course import grade
 from course.__main__ import main
 from course.errors import ROOT, CourseError
 from course.grading import worksheet
+from course.grading.book import Book, Marks
+from course.grading.handback import hand_back
+from course.grading.intake import Submission
 from course.grading.table import FAILED, GRADED, NOTHING, PERSON, Row
 from course.grading.worksheet import fill, read
 
@@ -173,6 +177,60 @@ def test_nobody_gets_the_mark_of_another(tmp_path: Path) -> None:
     assert (both.twice, both.text) == (["zhang", "张伟"], MOODLE)
 
 
+def test_the_name_before_an_at_sign_counts_where_all_have_one_domain(tmp_path: Path) -> None:
+    """lee may be Bo Lee's account, and Ann Lee's address at another place begin with it."""
+    one = "Identifier,Full name,Email address,Grade\nP 1,Ann Lee,lee@x.org,\nP 2,Bo Lee,bo@X.org,\n"
+    for text, unknown in ((one, []), (one.replace("lee@x.org", "lee@gmail.com"), ["lee"])):
+        done = fill(read(put(tmp_path, text), 20), [row("lee")], TASKS)
+        assert (done.unknown, done.twice) == (unknown, [])
+    canvas = CANVAS.replace(",jose,", ",jose@y.org,")
+    done = fill(read(put(tmp_path, canvas), 20, "attention"), [row("jose"), row("ann@x.org")], TASKS)
+    assert (done.unknown, list(done.students)) == (["jose"], ["ann@x.org"])
+
+
+class Books:
+    """As much of a Book as hand_back looks at; reads: of whom it has read the marks."""
+
+    assignment, notebook = NAME, "attention"
+
+    def __init__(self, root: Path, marks: dict[str, Marks]) -> None:
+        self.root, self._marks, self.reads = root, marks, list[str]()
+
+    def marks(self, student: str) -> Marks | None:
+        self.reads.append(student)
+        return self._marks.get(student)
+
+    def page_path(self, student: str) -> Path:
+        return self.root / "feedback" / student / "attention.html"
+
+
+def handed_back(root: Path, rows: list[Row], marks: dict[str, Marks]) -> list[list[str]]:
+    books = Books(root, marks)
+    (root / "marks").mkdir()
+    hand_back(books, read(put(root, BLACKBOARD), 20), rows, TASKS)  # type: ignore[arg-type]
+    assert books.reads == [one.student for one in rows if one.total is not None]
+    return cells((root / "marks" / f"{NAME}-blackboard.csv").read_bytes().decode())
+
+
+def test_a_mark_given_after_the_notebook_was_recorded(tmp_path: Path, capsys) -> None:
+    """The gradebook's marks of one moment are written, not those of the row."""
+    rows = [row("alee", 15), row("bo_ek", 15), row("croe", None)]
+    final = Marks({"attention": 12.0, "rope": 7.5}, [], 19.5, 20, None)
+    waits = Marks({"attention": 12.0, "rope": 0.0}, ["rope"], 12, 20, None)
+    _, ann, bo, _ = handed_back(tmp_path, rows, {"alee": final, "bo_ek": waits})
+    assert (ann[6], ann[9]) == ("19.5", "Points: attention 12 of 12, rope 7.5 of 8.")
+    assert (bo[6], bo[9]) == ("needs grading(12)", "")
+    assert "no mark written for bo_ek: something is still" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("penalty, mark", [(2.0, "16"), (30.0, "0")])
+def test_a_penalty_is_taken_off(tmp_path: Path, penalty: float, mark: str) -> None:
+    late = Marks({"attention": 10.0, "rope": 8.0}, [], 18, 20, None, penalty)
+    _, ann, *_ = handed_back(tmp_path, [row("alee", 18)], {"alee": late})
+    less = 18 - float(mark)
+    assert (ann[6], ann[9]) == (mark, f"Points: attention 10 of 12, rope 8 of 8, less {less:g} for lateness.")
+
+
 def test_decimal_commas(tmp_path: Path) -> None:
     """Where the table writes 20,00; the mark then needs quotes, unless semicolons part the cells."""
     comma = MOODLE.replace("20.00", '"20,00"')
@@ -198,6 +256,8 @@ WRONG = {
     "worth 100": (MOODLE.replace("20.00", "100.00"), "is worth 100, the assignment 20"),
     "two columns": (CANVAS, "'Quiz 1', 'Attention'. Say which"),
     "no column": (BLACKBOARD.replace(" |118854", ""), "but none"),
+    "a scale": (MOODLE.replace("20.00", "-"), "'-' points, which is no number"),
+    "thousands": (MOODLE.replace("20.00", '"1,000.00"'), "'1,000.00' points, which is no number"),
     "a row too short": (MOODLE + "Participant 9,x\r\n", "has 2 cells, the first row 11"),
     "a quote": (MOODLE.replace('"Bo Ek",', '"Bo"Ek,'), "line 7 is no CSV: 'E' stands"),
     "open quote": (MOODLE.replace('"Bo Ek",', '"Bo Ek,'), "line 7 is no CSV"),
@@ -352,6 +412,13 @@ def test_from_its_export_to_its_import(platform: str, tmp_path: Path, capfd) -> 
         assert sum("not graded" in page for page in shown.values()) == 1
     assert HONEST == 18
     assert not list(root.rglob("*.part"))
+    book = Book(root, NAME)
+    known = {"canvas:11": "leeann_11", "canvas:12": "leeann_12"} if platform == "Canvas" else {}
+    assert book.numbers() == known, "Canvas's numbers stay over a term"
+    [alone] = grade._roll(grade.Options(NAME, handed_in, root), book).named(
+        [Submission("leeann", "", Path(), number="canvas:12")]
+    )
+    assert alone.student == ("leeann_12" if known else "leeann")
 
 
 def test_a_wrong_worksheet_is_told_before_anything_is_graded(tmp_path: Path, capfd) -> None:

@@ -45,6 +45,7 @@ from . import page
 from .marks import grade_id, is_test
 
 STUDENT = re.compile(r"[^.\x00-\x1f/\\*?\[\]{}][^\x00-\x1f/\\*?\[\]{}]*")  # nbgrader's patterns are left out
+STAYS = "canvas:"  # a number that is a person's in all assignments; Moodle's are each assignment's own
 LOCKED_AGAIN = 1.0  # and how long the next time, so that a class does not wait a minute for each
 LOCKED_SECONDS = 60.0  # how long to wait for someone else (Formgrader) who writes into the gradebook
 
@@ -70,6 +71,7 @@ class Marks:
     waiting: names of the tasks that a person still has to mark.
     total, most: of the assignment; a penalty for lateness is not taken off.
     late: None without a deadline or a time of handing in, else 0 or more.
+    penalty: for lateness, if nbgrader_config.py asks for one.
     """
 
     points: dict[str, float]
@@ -77,6 +79,12 @@ class Marks:
     total: float
     most: float
     late: timedelta | None
+    penalty: float = 0.0
+
+    @property
+    def counts(self) -> float:
+        """What the student gets, as the page says it."""
+        return max(0.0, self.total - self.penalty)
 
 
 def words(error: Exception) -> str:
@@ -197,7 +205,12 @@ class Book:
             raise CourseError(self._db, f"nothing was graded: {words(error)}") from error
 
     def record(
-        self, student: str, executed: NotebookNode, handed_in: datetime | None
+        self,
+        student: str,
+        executed: NotebookNode,
+        handed_in: datetime | None,
+        number: str = "",
+        seen: Callable[[Marks | None, Marks], None] | None = None,
     ) -> tuple[Marks | None, Marks]:
         """Grade an executed notebook: all of it is in the gradebook and in autograded/, or nothing.
 
@@ -206,13 +219,16 @@ class Book:
 
         Args:
             handed_in: without a time zone it is UTC.
+            number: by which a learning platform knows the student, as Submission has it; see numbers.
+            seen: gets what is returned, before it is in the gradebook for good.
 
         Returns:
             The marks just before, None where there were none, and just after: what a person marks
             meanwhile in Formgrader is in both or in neither.
 
         Raises:
-            ValueError: a test cell is missing or did not run, or its score is out of range.
+            ValueError: a test cell is missing or did not run, or its score is out of range; or the gradebook
+                has another person of this name.
             RuntimeError: nbgrader fails; with its message.
         """
         self._check_executed(student, executed)
@@ -236,6 +252,7 @@ class Book:
                 (submitted / "timestamp.txt").write_text(text, encoding="utf-8")
             with _replacing(target, Path(near)) as put, self._transaction(alone=True) as gradebook:
                 before = self._marks(gradebook, student)
+                self._check_number(gradebook, student, number)
                 settled = self._settled(gradebook, student)
                 if handed_in is None:
                     self._forget_time(gradebook, student)
@@ -247,8 +264,11 @@ class Book:
                 _run(grader)
                 graded = Path(course.format_path(course.autograded_directory, student, self.assignment))
                 self._settle(gradebook, student, settled, self._answers(executed))
+                self._keep_number(gradebook, student, number)
                 now = self._marks(gradebook, student)
                 assert now is not None  # it was recorded
+                if seen:
+                    seen(before, now)
                 put(graded)
         return before, now
 
@@ -278,6 +298,7 @@ class Book:
             total=submission.score,
             most=submission.max_score,
             late=late,
+            penalty=submission.late_submission_penalty or 0.0,
         )
 
     def page(self, student: str) -> page.Page:
@@ -330,6 +351,12 @@ class Book:
         """All students in the gradebook, sorted."""
         with self._reading() as gradebook:
             return sorted(row.id for row in gradebook.db.query(Student.id)) if gradebook else []
+
+    def numbers(self) -> dict[str, str]:
+        """{number: student} of those whom a learning platform knows by one that stays: "canvas:815"."""
+        with self._reading() as gradebook:
+            rows = gradebook.db.query(Student.lms_user_id, Student.id) if gradebook else []
+            return {number: student for number, student in rows if (number or "").startswith(STAYS)}
 
     @functools.cached_property
     def _hidden(self) -> frozenset[str]:
@@ -496,6 +523,18 @@ class Book:
             for grade in book.grades
             if grade.manual_score is not None and not grade.needs_manual_grade and grade.name in answers
         }
+
+    def _check_number(self, gradebook: Gradebook, student: str, number: str) -> None:
+        """That the marks that are there are the same person's."""
+        known = gradebook.db.query(Student.lms_user_id).filter(Student.id == student).scalar() or ""
+        if number.startswith(STAYS) and known.startswith(STAYS) and known != number:
+            raise ValueError(f"the gradebook has another person of this name: {known}, and this is {number}")
+
+    def _keep_number(self, gradebook: Gradebook, student: str, number: str) -> None:
+        found = gradebook.find_student(student)
+        if number.startswith(STAYS) and not found.lms_user_id:  # else it is an instructor's own
+            found.lms_user_id = number
+            gradebook.db.commit()
 
     def _settle(
         self,

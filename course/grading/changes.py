@@ -1,7 +1,8 @@
 """Marks that grading again has changed: whose, of which tasks, and by how much.
 
-They stand in the run's table, and in a file that only ever grows. So a run that was stopped half way, or
-one that somebody started without looking, cannot change a mark unseen.
+They stand in the run's table, and in a file that only ever grows. A line is written before the gradebook has
+the new mark: a run that was stopped half way, or one that somebody started without looking, cannot change a
+mark unseen, though the file may then say it twice.
 """
 
 from __future__ import annotations

@@ -95,17 +95,26 @@ class Grader:
         executed, mended = outcome.notebook, outcome.mended
         if mended.notes:
             executed.cells.insert(0, _note(mended.notes))
+        troubles: list[str] = []
+
+        def keep(before: Marks | None, now: Marks) -> None:
+            """Before it counts: a run that is killed in between has it in the file all the same."""
+            path = changes.path_of(self.book.root, self.book.assignment)
+            try:
+                changes.keep(path, submission.student, changes.between(before, now))
+            except OSError as error:
+                troubles.append(f"the change could not be written into marks/: {words(error)}")
+
         try:
-            before, marks = self.book.record(submission.student, executed, submission.handed_in)
+            before, marks = self.book.record(
+                submission.student, executed, submission.handed_in, submission.number, keep
+            )
         except Exception as error:  # nbgrader's errors are of many kinds; the other students go on
             return self.failed(submission, f"it could not be recorded: {words(error)}")
         row = make_row(submission, marks, mended.doubts, _remarks(executed, self.book.release), mended.notes)
-        changed = changes.between(before, marks)
-        row = replace(row, changed=changes.in_words(changed))
-        try:
-            changes.keep(changes.path_of(self.book.root, self.book.assignment), submission.student, changed)
-        except OSError as error:
-            row = with_reason(row, f"the change could not be written into marks/: {words(error)}")
+        row = replace(row, changed=changes.in_words(changes.between(before, marks)))
+        for trouble in troubles:
+            row = with_reason(row, trouble)
         try:
             made = self.book.page(submission.student)
         except Exception as error:

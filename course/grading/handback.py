@@ -7,6 +7,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CourseError, relative
@@ -28,12 +29,19 @@ TOLD = {
 def hand_back(book: Book, sheet: Worksheet, rows: Sequence[Row], tasks: Mapping[str, float]) -> None:
     """Write the table with marks, and the pages where the platform takes them; say who is not in it.
 
+    The marks are the gradebook's, each student's of one moment: what a person gave since the notebook was
+    recorded is in them. A penalty for lateness is taken off.
+
     Raises:
-        CourseError: it cannot be written; then the files are as they were.
+        CourseError: one of the files cannot be written; it is as it was, the other may be new.
     """
-    marked = [row.student for row in rows if row.total is not None]
-    waiting = {student for student in marked if (marks := book.marks(student)) and marks.waiting}
-    done = worksheet.fill(sheet, rows, tasks, waiting)
+    marks = {row.student: book.marks(row.student) for row in rows if row.total is not None}
+    now = {student: one for student, one in marks.items() if one}
+    rows = [
+        replace(row, total=one.counts, points=one.points) if (one := now.get(row.student)) else row
+        for row in rows
+    ]
+    done = worksheet.fill(sheet, rows, tasks, {student for student, one in now.items() if one.waiting})
     name = f"{book.assignment}-{sheet.platform.lower()}"
     path = book.root / "marks" / f"{name}{sheet.path.suffix}"
     packed = book.root / "marks" / f"{name}-pages.zip"

@@ -2,9 +2,12 @@
 
 A drive that is mounted, a package that is installed, a setting of plots: where there is no Colab and no
 network, such a line stops its cell, and the answer below it would be lost. So it is put aside: `pass` stands
-in its place, with the line itself as a comment, and the student is told. Nothing is put aside that could
-change what an answer returns, so it makes no difference to a student who would like to hide something:
-what does not run here cannot earn a point, and it can still be read.
+in its place, with the line itself as a comment, and the student is told. Nothing is put aside that could run
+here and change what an answer returns, so it makes no difference to a student who would like to hide
+something: what does not run here cannot earn a point, and it can still be read. A line such as
+`output.eval_js(f())` goes as a whole: without Colab it would stop at its first name, before f is called.
+
+Only whole statements go, and none below an `if`: `print(drive.mount(...))` stays, and stops its cell there.
 """
 
 from __future__ import annotations
@@ -28,17 +31,19 @@ from IPython.core.inputtransformer2 import (
 
 HOSTED = ("google.colab", "kaggle_secrets", "kaggle_datasets", "deepnote_toolkit", "marimo")  # nowhere else
 THEIR_FOLDERS = ("/content", "/kaggle", "/work")  # Colab's, Kaggle's, Deepnote's
-# Magics about how a notebook looks, or which extensions it has; %pip and its kind install.
+# Magics about how a notebook looks, or which extensions it has.
 LOOKS = ("matplotlib", "config", "load_ext", "reload_ext", "unload_ext", "autoreload")
 LOOKS += ("tensorboard", "tensorflow_version")
 INSTALLERS = ("pip", "pip3", "conda", "mamba", "micromamba", "uv", "apt", "apt-get")
+INSTALL = ("install", "uninstall", "add", "remove", "update", "upgrade", "sync", "create")  # not `uv run`
+SHOW = ("list", "show", "freeze", "info", "check", "--version", "-V")
 THROUGH_PYTHON = re.compile(r"(?:\S*/)?python[\d.]*|\{sys\.executable\}")
 CELL_MAGICS = ("%%time", "%%capture")  # what they hold runs as any other code
 STAMPS = ("colab.research.google.com", "deepnote.com", "kaggle.com")  # links in cells that a program adds
 MOST_TEXT = 50_000  # characters of a cell that is looked at, and
 MOST_LINES = 2_000  # lines; an answer has a hundredth
 MOST_SHOWN = 80  # characters of a line that is told
-WORTH_A_LOOK = re.compile(r"^\s*[%!]|google|kaggle|deepnote|marimo|get_ipython|chdir", re.MULTILINE)
+WORTH_A_LOOK = re.compile(r"^[^\S\n]*[%!]|google|kaggle|deepnote|marimo|get_ipython|chdir", re.MULTILINE)
 Span = tuple[int, int, int, int]  # line, column, line, column; lines from 0, columns in characters
 
 
@@ -94,10 +99,12 @@ def is_stamp(text: str) -> bool:
 class _Cell:
     """A cell's lines, its statements, and the IPython commands that are leftovers.
 
-    Where it has a slip, it has no statements.
+    Where it has a slip, it has no statements; its commands are found all the same. Lines may end as on
+    Windows.
     """
 
     def __init__(self, text: str) -> None:
+        text = text.replace("\r\n", "\n")
         self.lines = text.split("\n")
         self.commands: list[_Found] = []
         self.body: list[ast.stmt] = []
@@ -189,18 +196,15 @@ def _command(text: str) -> bool | None:
     """Whether a command installs something; None where it is no leftover."""
     lines = [f"{line}\n" for line in text.split("\n")]
     line = assemble_continued_line(lines, (0, 0), len(lines) - 1)
-    if line.startswith("!"):
-        return True if _installs(line.lstrip("!")) else None
-    name = line.lstrip("%").split(None, 1)[0] if line.lstrip("%").strip() else ""
-    return _magic(name)
+    return _shell(line.lstrip("!")) if line.startswith("!") else _magic(line.lstrip("%"))
 
 
-def _magic(name: str) -> bool | None:
-    return True if name in INSTALLERS else False if name in LOOKS else None
+def _magic(text: str) -> bool | None:
+    return False if text.split(None, 1)[:1] in [[name] for name in LOOKS] else _shell(text)
 
 
-def _installs(command: str) -> bool:
-    """Whether a shell's command only installs: each of its parts does."""
+def _shell(command: str) -> bool | None:
+    """Whether a shell's command installs; None unless each of its parts does, or shows what is there."""
     words = shlex.shlex(command, posix=True, punctuation_chars=True)
     words.whitespace_split = True
     parts: list[list[str]] = [[]]
@@ -211,14 +215,23 @@ def _installs(command: str) -> bool:
             elif parts[-1] or not re.fullmatch(r"sudo|-[A-Za-z]+|\w+=\S*", word):
                 parts[-1].append(word)
     except ValueError:  # a quote that is not closed
-        return False
-    return all(_is_installer(part) for part in parts if part) and any(parts)
+        return None
+    kinds = [_installer(part) for part in parts if part]
+    return None if None in kinds or not kinds else any(kinds)
 
 
-def _is_installer(words: list[str]) -> bool:
-    if THROUGH_PYTHON.fullmatch(words[0]):
-        return words[1:3] in (["-m", "pip"], ["-m", "conda"])
-    return re.sub(r"^(?:\S*/)?(pip3?)[\d.]*$", r"\1", words[0]) in INSTALLERS
+def _installer(words: list[str]) -> bool | None:
+    """Whether it installs; None where it does something else: `uv run`, or `pip list` into a file."""
+    if THROUGH_PYTHON.fullmatch(words[0]) and words[1:2] == ["-m"]:
+        words = words[2:]
+    name = re.sub(r"^(?:\S*/)?(pip3?)[\d.]*$", r"\1", words[0]) if words else ""
+    if name not in INSTALLERS:
+        return None
+    if words[1:2] and words[1] in SHOW:
+        return None if any(word.strip("<>&") == "" for word in words) else False
+    # `uv pip install`, `conda env update`, `apt-get -o A=1 install`: what is done comes behind.
+    done = (word for word in words[1:] if word not in ("pip", "env", "tool") and not re.match("-|.*=", word))
+    return True if next(done, "") in INSTALL else None
 
 
 def _blank(lines: list[str], span: Span) -> None:
@@ -242,8 +255,9 @@ def _leftover(node: ast.stmt, cell: _Cell, names: Collection[str]) -> Iterator[_
             fewer = copy.copy(node)
             fewer.names = kept
             yield _Found(cell.span(node), instead=ast.unparse(fewer))
-    elif isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call):
-        if _root(node.value) in names and not _binds_inside(node.value):
+    elif isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value:
+        runs = isinstance(node, ast.AugAssign) and not isinstance(node.target, ast.Name)  # a[f()] += ...
+        if _root(node.value) in names and not runs and not _binds_inside(node.value):
             yield _Found(cell.span(node))
         elif isinstance(node, ast.Expr) and (kind := _call(node.value)) is not None:
             yield _Found(cell.span(node), installs=kind)
@@ -258,22 +272,24 @@ def _is_hosted(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> bool:
 
 
 def _root(node: ast.expr) -> str:
-    """The name that a chain of attributes and calls begins with."""
-    while isinstance(node, ast.Attribute | ast.Call):
+    """The name that a chain of attributes, calls, items and `await` begins with."""
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript | ast.Await):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _call(call: ast.Call) -> bool | None:
+def _call(call: ast.expr) -> bool | None:
     """As _command, for get_ipython().system("pip ...") and os.chdir("/content/...")."""
+    if not isinstance(call, ast.Call):
+        return None
     called = ast.unparse(call.func)
     words = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     if len(words) < len(call.args) or not words:
         return None
     if called == "get_ipython().system":
-        return True if _installs(words[0]) else None
+        return _shell(words[0])
     if called in ("get_ipython().run_line_magic", "get_ipython().magic"):
-        return _magic(words[0].lstrip("%").split(None, 1)[0] if words[0].strip("% ") else "")
+        return _magic(" ".join(words).lstrip("%"))
     there = called == "os.chdir" and any(f"{words[0]}/".startswith(f"{one}/") for one in THEIR_FOLDERS)
     return False if there else None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +38,13 @@ class Row:
     number: str = ""
     label: str = ""
     changed: str = ""
+
+
+def let_terminals_show_all_names() -> None:
+    """A terminal of another language may not have their letters; they are written out then."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a stream that some other program put there
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def as_csv(rows: Sequence[Row], tasks: Mapping[str, float]) -> str:

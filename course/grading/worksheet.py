@@ -2,7 +2,8 @@
 
 Moodle's grading worksheet, Canvas's gradebook and Blackboard's grade file are read as they were exported.
 Only the cells of marks (and of comments, where there is a column for them) are written anew; every other
-byte stays. A mark is never guessed: whom the table does not name, or names twice, is listed.
+byte stays. A mark is never guessed: whom the table does not name, or names twice, is listed. What stands
+before the @ of an address says who it is only where all addresses have the same behind it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ EXPORT = {
     CANVAS: "in Canvas: Grades, Export, Export Entire Gradebook",
     BLACKBOARD: "in Blackboard: Gradebook, Download grades, comma or tab",
 }
+MAIL = {MOODLE: "email address", CANVAS: "sis login id"}  # where an address may stand
 COMMENT = {MOODLE: "feedback comments", BLACKBOARD: "feedback to learner"}
 # "Total Pts: up to 100" stands in the head of a column that Blackboard calculates.
 OF_BLACKBOARD = re.compile(r"(.*)\[Total Pts: ([\d.,]+) \w+[^\]]*\] ?\|\d+", re.DOTALL)
@@ -195,14 +197,18 @@ def _sheet(
             raise CourseError(path, reason)
     at = _column(path, platform, records[0], heads, rows, column)
     worth = _worth(platform, records[0][at].text, heads, rows, at)
+    if worth and _number(worth) is None:
+        reason = f"its column {records[0][at].text!r} is worth {worth!r} points, which is no number"
+        raise CourseError(path, f"{reason}. Let it be graded in points in {platform}, and export again")
     comments = [number for number, head in enumerate(heads) if head == COMMENT.get(platform)]
-    people = []
-    for row in rows:
-        named = {head: cell.text.strip() for head, cell in zip(heads, row, strict=True)}
-        if _is_nobody(platform, named):
-            continue
-        comment = row[comments[0]] if comments else None
-        people.append(_person(platform, named, row[at], comment))
+    named = [{head: cell.text.strip() for head, cell in zip(heads, row, strict=True)} for row in rows]
+    mails = [one.get(MAIL.get(platform, ""), "").casefold().partition("@") for one in named]
+    local = len({domain for _, sign, domain in mails if sign}) == 1
+    people = [
+        _person(platform, one, local, row[at], row[comments[0]] if comments else None)
+        for one, row in zip(named, rows, strict=True)
+        if not _is_nobody(platform, one)
+    ]
     comma = bool(worth and "," in worth)
     return people, records[0][at].text, _number(worth), comma
 
@@ -262,12 +268,15 @@ def _is_nobody(platform: str, named: Mapping[str, str]) -> bool:
     return not named["id"] or name in ("points possible", "student, test")
 
 
-def _person(platform: str, named: Mapping[str, str], mark: Cell, comment: Cell | None) -> Person:
+def _person(platform: str, named: Mapping[str, str], local: bool, mark: Cell, comment: Cell | None) -> Person:
+    """local: what stands before the @ of an address says who it is, as all have the same behind it."""
+    name, sign, _ = named.get(MAIL.get(platform, ""), "").partition("@")
+    account = name if sign and local else ""
     if platform == MOODLE:
         match = re.search(r"\d+$", named["identifier"])
         number, full = match[0] if match else "", named.get("full name", "")
-        mail = named.get("email address", "")
-        names = [full, named.get("id number", ""), named.get("username", ""), mail, mail.partition("@")[0]]
+        names = [full, named.get("id number", ""), named.get("username", ""), named.get(MAIL[MOODLE], "")]
+        names += [account]
         names += [f"{full or 'Participant'}_{number}"] if number else []
         shown = " ".join(filter(None, (full, named["identifier"])))
         locked = named.get("grade can be changed", "").casefold() == "no"
@@ -276,9 +285,8 @@ def _person(platform: str, named: Mapping[str, str], mark: Cell, comment: Cell |
         sorted_name = named.get("student") or f"{named.get('lastname')}, {named.get('firstname')}"
         last, _, first = sorted_name.partition(",")
         squashed = re.sub(r"\W", "", sorted_name.lower())  # as Canvas names files
-        login = named.get("sis login id", "")
         names = [sorted_name, f"{first.strip()} {last}", squashed, f"{squashed}_{named['id']}"]
-        names += [login, login.partition("@")[0], named.get("sis user id", ""), named["id"]]
+        names += [named.get(MAIL[CANVAS], ""), account, named.get("sis user id", ""), named["id"]]
         return Person(f"{sorted_name} ({named['id']})", f"canvas:{named['id']}", _names(names), mark, comment)
     first, last = named.get("first name", ""), named.get("last name", "")
     names = [named["username"], named.get("student id", ""), f"{first} {last}"]
@@ -354,7 +362,9 @@ def _changes(
     comment = person.comment
     if comment is not None and (not comment.text.strip() or comment.text.startswith(POINTS)):
         points = row.points or {}
+        less = sum(points.values()) - row.total
         told = ", ".join(f"{name} {points.get(name, 0):g} of {most:g}" for name, most in tasks.items())
+        told += f", less {less:g} for lateness" if less > 1e-6 else ""
         changes.append((comment, f"{POINTS}{told}."))
     return [(cell, _written(sheet, cell, text)) for cell, text in changes]
 
