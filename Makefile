@@ -18,7 +18,6 @@ export PYTHON TORCH TORCH_INDEX
 # $(IN) before a command runs it in the environment.
 IN = bin=$$(sh course/environment.sh) && PATH="$$bin:$$PATH"
 IN_TEST = bin=$$(sh course/environment.sh test) && PATH="$$bin:$$PATH"
-
 IN_SITE = bin=$$(sh course/environment.sh site) && PATH="$$bin:$$PATH"
 
 .PHONY: lab test build check site grade env

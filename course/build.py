@@ -40,6 +40,11 @@ def labs() -> list[str]:
     return sorted(path.stem for path in LABS.glob("[0-9]_[0-9]*_*.py"))
 
 
+def kind_of(name: str) -> str:
+    """Whether it is a "lesson" or a "lab": by its folder, since both may name several claims."""
+    return "lab" if name in labs() else "lesson"
+
+
 def lesson_path(name: str) -> Path:
     return ROOT / "lessons" / f"{name}.ipynb"
 
@@ -149,7 +154,7 @@ def build_prose(name: str) -> str:
     Raises:
         CourseError: the code has changed, or the notebook is not built yet: it has to run.
     """
-    kind = "lab" if name in labs() else "lesson"
+    kind = kind_of(name)
     source = (LABS if kind == "lab" else LESSONS) / f"{name}.py"
     path = lab_path(name) if kind == "lab" else lesson_path(name)
     new = expand(source)

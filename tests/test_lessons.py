@@ -29,7 +29,7 @@ import pytest
 from machine import children_seconds
 from nbformat import NotebookNode
 
-from course.build import labs, names, wrong_answer
+from course.build import kind_of, labs, names, wrong_answer
 from course.errors import ROOT
 from course.run import ANSWER_MIME, answers, faults
 from course.sizes import MOST
@@ -63,14 +63,9 @@ class Run:
     @property
     def most_seconds(self) -> tuple[float, float]:
         """For all of it and for one cell, on a machine of its own."""
-        most = MOST[kind(self.name)]
+        most = MOST[kind_of(self.name)]
         once = UNPACKING if loads_the_model(self.committed) else 0
         return most["seconds"] + once, most["seconds in one cell"] + once
-
-
-def kind(name: str) -> str:
-    """A lesson or a lab, by its folder: both may name several claims."""
-    return "lab" if name in labs() else "lesson"
 
 
 def loads_the_model(notebook: NotebookNode) -> bool:
@@ -187,7 +182,7 @@ def over_limits(lesson: Run) -> list[str]:
 
 
 def test_an_answer_for_every_claim(lesson: Run) -> None:
-    which = kind(lesson.name)
+    which = kind_of(lesson.name)
     none(wrong_answers(which, lesson.committed) + wrong_answers(which, lesson.executed))
 
 
@@ -200,7 +195,7 @@ def wrong_answers(kind: str, notebook: NotebookNode) -> list[str]:
 
 
 def test_says_the_same_as_committed(lesson: Run) -> None:
-    if kind(lesson.name) == "lab":
+    if kind_of(lesson.name) == "lab":
         none(changed_answers(lesson.committed, lesson.executed))
 
 
@@ -252,7 +247,7 @@ def _shown(cell: NotebookNode) -> list[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_small_enough_to_load(path: Path) -> None:
-    most = MOST[kind(path.stem)]["kB"] * 1000
+    most = MOST[kind_of(path.stem)]["kB"] * 1000
     assert path.stat().st_size <= most, f"{path.name}: fewer or smaller figures (course/README.md)"
 
 

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import course.sizes
-from course.build import LABS, LESSONS, labs, names
+from course.build import LABS, LESSONS, kind_of, labs, names
 from course.run import Report
 from course.sizes import RULE, Size, content, costs, line, too_large, words
 from course.sources import FOLDED, expand
@@ -206,5 +206,6 @@ def test_other_programs_cost_nothing() -> None:
 @pytest.mark.parametrize("name", labs() + names())
 def test_sources_keep_their_sizes(name: str) -> None:
     """The build sees to it, but limits may change after it."""
-    kind, folder = ("lab", LABS) if name in labs() else ("lesson", LESSONS)
+    kind = kind_of(name)
+    folder = LABS if kind == "lab" else LESSONS
     assert too_large(content(kind, expand(folder / f"{name}.py"))) == []
