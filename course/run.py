@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import resource
@@ -13,12 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+# What a kernel is asked after each cell: the peak of its memory (on macOS in bytes, else in KiB).
+# With no name that a notebook may have given to something else.
+PEAKS = "[{0}(0).ru_maxrss, {0}(-1).ru_maxrss]".format("__import__('resource').getrusage")
 # How a run can fail: a cell raises an exception, takes for ever, or takes its kernel with it.
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 ANSWER_MIME = "application/vnd.course.answer+json"
@@ -28,7 +33,7 @@ ANSWER_MIME = "application/vnd.course.answer+json"
 class Report:
     """What a run took: seconds of wall clock in all and in one cell, bytes of memory, processor seconds.
 
-    The memory is the peak of the largest kernel that this Python process has run so far.
+    The memory is the peak of the kernel, or of the largest program that it ran.
     """
 
     seconds: float
@@ -57,8 +62,21 @@ def execute(notebook: NotebookNode, python: str = sys.executable, timeout: int =
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "COURSE_BUILD": "1",  # nobody is there to move a slider: a picture in its place
         }
+        peak = 0
+
+        async def ask(execute_reply: dict, **_: object) -> None:
+            nonlocal peak
+            if execute_reply["content"]["status"] != "ok":  # nbclient says so in a moment
+                return
+            assert isinstance(client.kc, AsyncKernelClient)
+            asked = {"peaks": PEAKS}
+            reply = await client.kc.execute_interactive("", silent=True, user_expressions=asked)
+            peaks = reply["content"]["user_expressions"]["peaks"]["data"]["text/plain"]
+            peak = max(json.loads(peaks))
+
         client = NotebookClient(
             notebook,
+            on_cell_executed=ask,
             km=manager,
             timeout=timeout,
             coalesce_streams=True,
@@ -72,7 +90,6 @@ def execute(notebook: NotebookNode, python: str = sys.executable, timeout: int =
             seconds = time.perf_counter() - start
             slowest = max((_cell_seconds(cell) for cell in notebook.cells), default=0.0)
             tidy(notebook)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     memory = peak * (1 if sys.platform == "darwin" else 1024)
     return Report(seconds, slowest, memory, _processor_seconds() - before)
 

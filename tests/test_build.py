@@ -695,6 +695,19 @@ def test_tidy_drops_clock_times_and_empty_outputs() -> None:
     assert cell.outputs == [text] and cell.metadata == {} and "widgets" not in notebook.metadata
 
 
+def test_a_run_has_the_memory_of_its_own_kernel() -> None:
+    """And not that of a larger one before it."""
+    taken = "taken = bytearray(900_000_000)\ntaken[::4096] = b'1' * len(taken[::4096])\ndel taken"
+    there = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'len(b\"1\" * 900_000_000)'])"
+    for large in (taken, there):
+        sizes = [course.run.execute(one_cell(source)).memory for source in (large, "max = None")]
+        assert sizes[0] > 900e6 > sizes[1] > 10e6
+
+
+def one_cell(source: str) -> NotebookNode:
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+
+
 # --- Building and checking --------------------------------------------------------------------
 
 
