@@ -29,6 +29,7 @@ from course.build import ROOT
 from course.errors import CourseError
 from course.grading import book as books
 from course.grading.table import FAILED, GRADED
+from course.interrupt import PATIENCE
 
 
 @pytest.fixture
@@ -173,6 +174,42 @@ def test_names_that_are_no_text(root: Path) -> None:
         assert table.count("\n") == len(table.splitlines()) and "\x1b" not in table
 
 
+def as_in_a_terminal() -> None:
+    """Whoever starts the tests in the background has Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+DROPPED = """
+import signal, time
+from course.interrupt import one_interrupt
+
+class Goes:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+with one_interrupt():
+    try:
+        Goes()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        signal.raise_signal(signal.SIGINT)
+        print("stopped")
+"""
+
+
+def test_an_interrupt_that_python_drops_comes_again() -> None:
+    """As it does with what is raised while it tidies up an object. The one after it is only answered."""
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        preexec_fn=as_in_a_terminal,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "stopped\n", PATIENCE.decode())
+
+
 def test_impatience(root: Path) -> None:
     """Ctrl-C again and again: one sentence in the end, no process left, and ann's marks are there."""
     sleeper = classroom.with_cell("import time\ntime.sleep(1e9)")
@@ -183,7 +220,7 @@ def test_impatience(root: Path) -> None:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=as_in_a_terminal,
     )
     wait_for(lambda: (root / "feedback" / "ann" / NAME / classroom.FILE).with_suffix(".html").is_file())
     children = psutil.Process(process.pid).children(recursive=True)
@@ -193,7 +230,7 @@ def test_impatience(root: Path) -> None:
         time.sleep(0.03)
     assert process.stderr is not None
     errors = process.stderr.read()
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "what was done before stays" in errors and "Traceback" not in errors
     wait_for(lambda: not [child for child in children if child.is_running() and child.status() != "zombie"])
     (root / "handed in" / "zoe" / NAME / classroom.FILE).write_bytes(classroom.as_bytes(honest()))
