@@ -6,12 +6,11 @@ import os
 import time
 
 import fresh
+import order
 import pytest
 
 fresh.leave_home()  # before the tests import anything that looks for its settings
 
-ONE_WORKER = ("sandbox", "grade", "lab", "formgrader", "cluster", "desk", "quarter", "site")
-TOGETHER = tuple(f"test_{name}.py" for name in ONE_WORKER)
 STARTED = pytest.StashKey[float]()
 MODELS = pytest.StashKey[dict]()
 
@@ -45,23 +44,25 @@ def environment_as_it_was():
     os.environ.update(before)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: i for i, name in enumerate(order.in_turn([item.nodeid for item in items]))}
+    items.sort(key=lambda item: place[item.nodeid])
+
+
 @pytest.hookimpl(optionalhook=True)  # without xdist's -n nobody asks
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
     from xdist.scheduler import LoadScopeScheduling
 
     class Together(LoadScopeScheduling):
-        """One worker for tests that share what takes long to prepare; all others go where there is room.
+        """Each worker takes the next scope of order.py.
 
         xdist's own groups are marks that it adds to the tests' names, which it cannot with this pytest.
         """
 
         def _split_scope(self, nodeid: str) -> str:
-            file, _, test = nodeid.partition("::")
-            if file.endswith(TOGETHER):
-                return file
-            lesson = test.partition("[")[2] if file.endswith("test_lessons.py") else ""
-            return lesson or nodeid
+            return order.scope(nodeid)
 
+    config.option.loadscopereorder = False  # else the scope with most tests would come first
     return Together(config, log)
 
 
