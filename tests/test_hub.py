@@ -31,7 +31,7 @@ from test_cluster import free_port
 from test_environment import LINUX, Machine
 from test_server import WRONG
 from traitlets.config import Config
-from village import CLONE, HOMES, SECONDS, Village, village, wait_for
+from village import CLONE, HOMES, SECONDS, Village, kernels_are_encrypted, village, wait_for
 
 from course import sizes
 from course.errors import ROOT
@@ -147,6 +147,8 @@ def test_a_class_on_a_hub(hub: Hub, browser: Browser) -> None:
         work = honest() if user == "ann" else honest(attention_cost=WRONG)
         machine.write(user, f"{NAME}/{FILE}", nbformat.writes(work))
         submit(page, NAME)
+    start_a_kernel(pages["ann"].context.new_page(), f"{hub.address}/user/ann/lab/tree/{NAME}/{FILE}")
+    kernels_are_encrypted(machine, "ann")
 
     ivy.type(take("nbgrader collect"))
     here = take("python -m course grade")
@@ -168,6 +170,11 @@ def test_a_class_on_a_hub(hub: Hub, browser: Browser) -> None:
         for place in (f"/home/{other}", "/home/ivy", "/srv/llm-put-to-the-test/hub", f"{CLONE}/solutions"):
             assert machine.attempt(user, f"test ! -r {place} && test ! -x {place}") == (0, ""), place
     assert set(hub.guide.left) == ELSEWHERE
+
+
+def start_a_kernel(page: Page, notebook: str) -> None:
+    page.goto(notebook)
+    page.get_by_text("Python 3 (ipykernel) | Idle", exact=True).wait_for(timeout=SECONDS * 1000)
 
 
 def ngshare_says(hub: Hub, user: str, asked: str) -> int:

@@ -5,7 +5,6 @@ After each step both students try to read whatever is not theirs.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -24,7 +23,7 @@ from lab import page as page
 from playwright.sync_api import Browser, Page
 from test_cluster import free_port
 from test_formgrader import COMMENT, MARK, WRITTEN, Desk
-from village import HOMES, Village, village, wait_for
+from village import HOMES, Village, kernels_are_encrypted, village, wait_for
 
 CLASS = "/srv/llm-put-to-the-test/class"
 EXCHANGE = f"{CLASS}/exchange/llm-put-to-the-test"
@@ -160,12 +159,6 @@ def validate(page: Page, address: str) -> str:
     dialog = page.locator(".jp-Dialog", has_text="Validation Results")
     dialog.wait_for(timeout=600 * SECOND)
     return dialog.inner_text()
-
-
-def kernels_are_encrypted(server: Village, user: str) -> None:
-    """Each kernel that runs was given keys."""
-    kernels = list(server.path(f"/home/{user}/.local/share/jupyter/runtime").glob("kernel-*.json"))
-    assert kernels and all("curve_secretkey" in json.loads(path.read_text()) for path in kernels)
 
 
 def release_but_for_cal(server: Village, line: str) -> None:

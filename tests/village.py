@@ -184,3 +184,9 @@ def village(missing: Callable[[str], None]) -> Iterator[Village]:
     finally:
         Village(folder, ()).stop_all()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def kernels_are_encrypted(machine: Village, user: str) -> None:
+    """Each kernel that runs was given keys."""
+    kernels = list(machine.path(f"/home/{user}/.local/share/jupyter/runtime").glob("kernel-*.json"))
+    assert kernels and all("curve_secretkey" in json.loads(path.read_text()) for path in kernels)
