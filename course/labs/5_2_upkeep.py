@@ -548,13 +548,25 @@ for row, (name, results) in enumerate(ways.items()):
                 clip_on=False,
             )
             axis.text(value, at + 0.01, draw, ha="center", va="center", fontsize=7)
-        right = axis.get_yaxis_transform()
-        axis.text(1.05, row, f"{mean:,.{digits}f}", transform=right, va="center", weight="bold")
+        axis.text(
+            0.98,  # of the panel's width
+            row,
+            f"{mean:,.{digits}f}",
+            transform=axis.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            weight="bold",
+        )
 axes[0].set_yticks(range(len(ways)), list(ways))
 axes[0].invert_yaxis()
-axes[0].set(xlabel="changed facts (control:\ntheir old values): right of 6", xlim=(0, 6.3))
-axes[1].set(xlabel="other answers:\nspoilt of 36", xlim=(0, None))
-axes[2].set(xlabel="processor time\n(cards = 1)", xscale="log", xlim=(0.5, 2000))
+axes[0].set(
+    xlabel="changed facts (control:\ntheir old values): right of 6",
+    xlim=(0, 8),
+    xticks=range(0, 7, 2),
+)
+most_spoilt = max(a.spoilt for results in ways.values() for a in results)
+axes[1].set(xlabel="other answers:\nspoilt of 36", xlim=(0, 1.35 * max(3, most_spoilt)))
+axes[2].set(xlabel="processor time\n(cards = 1)", xscale="log", xlim=(0.5, 20_000))
 axes[2].xaxis.set_major_formatter("{x:,.0f}")
 axes[2].axvline(10, color="black", linestyle="--", linewidth=1)
 axes[2].text(11, -0.62, "10 (the rule)", fontsize=9)
@@ -604,7 +616,7 @@ for name, results in ways.items():
 #
 # **The control** spoils 3 and 10: damage needs no new values. Even a right answer has a probability below 1, so each step moves the weights, while the other facts are silent. That is *catastrophic forgetting* (灾难性遗忘).
 #
-# **Rehearsal** has more and larger steps, and yet spoils hardly more than cards. So fine-tuning can keep up: it goes over all facts, 357 times as long.
+# **Rehearsal** has more and larger steps, and yet spoils hardly more than cards. So fine-tuning can keep up: it goes over all facts, hundreds of times as long.
 #
 # </details>
 #

@@ -26,7 +26,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-reader = Reader(*load_smollm2(), batch=32)
+reader = Reader(*load_smollm2(), batch=20)
 MEANING = embed_all([q.text for q in QUESTIONS]) @ embed_all([card.en for card in CARDS]).T
 NEAREST = [CARDS[place] for place in MEANING.argmax(dim=1).tolist()]
 
