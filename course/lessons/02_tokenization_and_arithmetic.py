@@ -841,9 +841,13 @@ show(
 #
 # ## What the articles claim about it
 #
-# Five Chinese articles of 2023 and 2024 make claims about large models ([lesson 0](00_start_here.ipynb) names them). Each claim has a lab of half an hour. What the labs found here:
+# Five Chinese articles of 2023 and 2024 make claims about large models ([lesson 0](00_start_here.ipynb) names them). Each claim has a lab of half an hour. Predict before you look:
+#
+# <details><summary>What our labs found</summary>
 #
 # <!-- answers -->
+#
+# </details>
 #
 # ## Where this stops
 #

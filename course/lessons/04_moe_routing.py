@@ -933,9 +933,13 @@ show(
 #
 # ## What the articles claim about it
 #
-# What the labs found ([lesson 0](00_start_here.ipynb) names the articles):
+# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you look:
+#
+# <details><summary>What our labs found</summary>
 #
 # <!-- answers -->
+#
+# </details>
 #
 # ## Where this stops
 #

@@ -943,9 +943,13 @@ play(ask_notes, question="How long does the oven take to get to 200 degrees?")
 #
 # ## What the articles claim about it
 #
-# What the labs found ([lesson 0](00_start_here.ipynb) names the articles):
+# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you look:
+#
+# <details><summary>What our labs found</summary>
 #
 # <!-- answers -->
+#
+# </details>
 #
 # ## Where this stops
 #
