@@ -107,19 +107,22 @@ def lab_of(claim: str) -> str | None:
 
 
 def answers_in_prose(which: list[str]) -> str:
-    """A list for a lesson's last section: each claim, the answer of its lab, and the grade.
+    """For a lesson's last section: the claims with their labs; folded, the grades and the labs' answers.
 
-    Of many claims, the grades alone: readers did not get through nine answers with all their figures.
+    So a reader can predict. Of many claims, the grades alone: readers did not get through nine answers with
+    all their figures.
     """
-    lines = []
     # Labs alone are read: a spoilt lesson must not stand in the way of building it again.
     found = written_claims()
     _add_answers(found)
-    for claim in found.values():
-        if claim.id in which and claim.lab:
-            grade = f"{claim.grade[0].upper()}{claim.grade[1:]}"
-            number = ".".join(claim.lab.split("_")[:2])  # a lab with two claims has the number of the first
-            sentence = f" {claim.sentence}" if len(which) <= ANSWERS_IN_FULL else ""
-            answer = f"**{grade}.**{sentence} ([Lab {number}](labs/{claim.lab}.ipynb))"
-            lines.append(f"- *Claim {claim.id}: {claim.claim}*<br>{answer}")
-    return "\n".join(lines)
+    answered = [claim for claim in found.values() if claim.id in which and claim.lab]
+    if not answered:
+        return ""
+    asked, told = [], []
+    for claim in answered:
+        number = ".".join(claim.lab.split("_")[:2])  # a lab with two claims has the number of the first
+        asked.append(f"- *{claim.id}: {claim.claim}* ([Lab {number}](labs/{claim.lab}.ipynb))")
+        sentence = f" {claim.sentence}" if len(which) <= ANSWERS_IN_FULL else ""
+        told.append(f"- {claim.id}: **{claim.grade[0].upper()}{claim.grade[1:]}.**{sentence}")
+    fold = "<details><summary>What our labs found</summary>"
+    return "\n".join([*asked, "", fold, "", *told, "", "</details>"])

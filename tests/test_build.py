@@ -838,8 +838,9 @@ def no_kernel(notebook: NotebookNode) -> Report:
 
 def test_a_lesson_repeats_what_its_labs_answered(built_once: Path) -> None:
     said = prose(built_once / LESSON_FILE)
-    assert "**Supported.** It was 42.00. ([Lab 1.1](labs/1_1_same.ipynb))" in said
-    assert "Claim 1.2" not in said and sources.ANSWERS not in said
+    assert "\n- 1.1: **Supported.** It was 42.00.\n" in said
+    assert "([Lab 1.1](labs/1_1_same.ipynb))" in said
+    assert "1.2: " not in said and sources.ANSWERS not in said
     page = (built_once / "docs" / "claims.md").read_text(encoding="utf-8")
     assert "| **supported** | It was 42.00. | [lab](../lessons/labs/1_1_same.ipynb) |" in page
     assert "| 1.2 |" in page and "| *no lab yet* |  |  |" in page

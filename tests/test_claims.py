@@ -121,12 +121,13 @@ def test_a_readme_without_its_marks(here: Path) -> None:
 
 
 def test_answers_in_a_lesson_s_prose(here: Path) -> None:
-    [line] = answers_in_prose(["1.1", "1.2"]).splitlines()
-    assert line.startswith("- *Claim 1.1: It is so.*")
-    assert "**Supported.** 3 of 3 were so. ([Lab 1.1](labs/1_1_so.ipynb))" in line
+    """The claims in sight, the answers folded."""
+    claims, fold = answers_in_prose(["1.1", "1.2"]).split("<details>")
+    assert claims == "- *1.1: It is so.* ([Lab 1.1](labs/1_1_so.ipynb))\n\n"
+    assert fold.endswith("\n\n- 1.1: **Supported.** 3 of 3 were so.\n\n</details>")
     assert answers_in_prose(["1.2"]) == ""
-    [line] = answers_in_prose(["1.1", *(f"1.{i}" for i in range(2, 8))]).splitlines()
-    assert line.endswith("<br>**Supported.** ([Lab 1.1](labs/1_1_so.ipynb))")  # of seven claims, no figures
+    many = answers_in_prose(["1.1", *(f"1.{i}" for i in range(2, 8))])
+    assert "\n- 1.1: **Supported.**\n" in many  # of seven claims, no figures
 
 
 def test_an_answer_to_a_claim_that_nobody_wrote_down(here: Path) -> None:

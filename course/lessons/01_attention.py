@@ -16,9 +16,9 @@
 # # Lesson 1 · Attention (注意力)
 #
 # A language model reads a text in pieces, its tokens (词元): mostly whole words, and we shall call them words. To make sense of one word it has to look at others. Attention is how it looks.
-# After this lesson you can build attention yourself, starting from small tables of numbers, and say what it does inside a real model.
+# After this lesson you can build attention yourself, and say what it does inside a real model.
 #
-# **Time:** an evening, about 100 minutes. The end of section 3 is a good place to stop and sleep on it.
+# **Time:** an evening, about 100 minutes. The end of section 3 is a good place to stop.
 #
 # We begin with a real model. SmolLM2 has 135 million learned numbers, its parameters (参数), and 30 layers with 9 **heads** (注意力头) each. Every head looks back over the text in its own way.
 
@@ -57,11 +57,10 @@ show(
 )
 
 # %% [markdown]
-# Each panel is one head. On the left the word that looks, on the right what it looks at. The thicker a line, the more it looks there. Grey lines lead to the first word; section 6
-# says why there are so many.
+# Each panel is one head. On the left the word that looks, on the right what it looks at. The thicker a line, the more it looks there. Grey lines lead to the first word (why, in section 6).
 #
-# In the middle, "found" looks at "girl", over four words in between, and "lost" at "brother". On the right, the second "red" looks at "hat" and the second "hat" at "found": the words that came next the last
-# time. That is a good way to guess the next word. Nobody told the model to do any of this. It learned it.
+# In the middle, "found" looks at "girl", and "lost" at "brother". On the right, the second "red" looks at "hat" and the second "hat" at "found": the words that came next the last
+# time. That is a good way to guess the next word. Nobody told the model to do this. It learned it.
 
 # %% [markdown]
 # ## Where the heads sit
@@ -100,7 +99,7 @@ show(
 )
 
 # %% [markdown]
-# And this is all that one head does. You will build each part of it, with numbers that you can check by hand. (The colours here are made up.)
+# And this is all that one head does. You will build each part, with numbers that you can check by hand. (The colours here are made up.)
 
 
 # %% tags=["diagram"] fold="Drawing: the whole mechanism"
@@ -155,8 +154,8 @@ show(
 )
 
 # %% [markdown]
-# Each row gives three short ones: a **query** (查询), what the word looks for; a **key** (键), what it offers; a **value** (值), what it gives to those who look. Each query
-# is compared with every key. That gives the attention **weights**, and the weights mix the values.
+# Each row gives three shorter rows: a **query** (查询), what the word looks for; a **key** (键), what it offers; a **value** (值), what it gives to those who look.
+# Comparing each query with every key gives the attention **weights**, and the weights mix the values.
 
 # %% [markdown]
 # ## 1 · A soft lookup
@@ -166,8 +165,8 @@ show(
 # A Python dictionary answers a query with the value of the one key that equals it. Attention is softer. It compares the query with *every* key, and answers with a mix of
 # all values. The better a key fits, the more its value counts.
 #
-# "Fits" means a dot product: multiply number by number, and add up. Softmax then turns the scores into shares that are positive and sum to 1: raise e to the power of each score,
-# then divide by the sum of these powers.
+# "Fits" means a dot product: multiply number by number, and add up. Softmax then turns the scores into shares that sum to 1: raise e to the power of each score,
+# then divide by the sum of these powers. `@` multiplies matrices; with a vector it takes a dot product per row.
 
 # %%
 keys = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
@@ -182,7 +181,7 @@ print("weights", [round(w, 3) for w in weights.tolist()])
 print(f"answer  {weights @ values:.2f}: 10, 20 and 60, mixed by the weights")
 
 # %% [markdown]
-# What if the query is longer, with the same direction?
+# What if the query gets longer?
 
 # %%
 for size in (0, 1, 3, 10):
@@ -204,8 +203,7 @@ for size in (0, 1, 3, 10):
 #
 # *Where do queries, keys and values come from?*
 #
-# From the words themselves. Three matrices turn the row of a word into its query, its key and its value. In a model these matrices are learned. Here we write them by hand, so
-# that you can see what they say.
+# From the words themselves. Three matrices turn the row of a word into its query, key and value. In a model they are learned. Here we write them by hand, so that you can read them.
 #
 # Our text has T = 3 words, and D = 4 numbers a word: three that say yes or no (article? noun? verb?) and one that stands for the meaning. Queries, keys and values get d = 2 numbers each.
 
@@ -230,9 +228,9 @@ print("queries\n", q, "\nkeys\n", k, "\nvalues\n", v, "\nscores\n", scores, sep=
 
 # %% [markdown]
 # Read the last row of the scores, the row of "sleeps". Its query is (0, 4): it seeks a noun. The key of "cat" is (0, 1): "I am a noun". Their dot product is 0·0 + 4·1 = 4. With
-# the two other keys it is 0. (Why 4 in `w_q`, and not 1? A longer query makes a harder lookup, as in section 1.)
+# the two other keys it is 0. (A 4 in `w_q` makes a harder lookup than a 1.)
 #
-# Two steps are left. Divide the scores by √d, here √2. (Why? In a moment.) Then softmax, one row at a time, and mix the values.
+# Now divide the scores by √d, here √2 (we shall soon see why). Then take the softmax of each row, and mix the values.
 
 # %%
 weights = (scores / math.sqrt(2)).softmax(dim=-1)
@@ -250,7 +248,7 @@ show(
 )
 
 # %% [markdown]
-# What does "sleeps" get? (0.89, 4.6), almost the value of "cat", (1, 5). This is *added* to its own row (after a last matrix has brought it to D numbers; section 4). So the verb keeps its own meaning,
+# "the" asks for nothing and gets the average. "cat" finds "the", whose value is zeros. And "sleeps" gets (0.89, 4.6), almost the value of "cat", (1, 5). This is *added* to its own row (after a last matrix has brought it to D numbers; section 4). So the verb keeps its own meaning,
 # and now carries its subject as well.
 #
 # The text looks things up in itself. Hence the name **self-attention** (自注意力). As a function it has three lines.
@@ -276,7 +274,7 @@ print("as PyTorch's own:", torch.allclose(ours, F.scaled_dot_product_attention(q
 #
 # ### Why divide by √d?
 #
-# A score adds up d products. With random numbers its typical size grows like √d, though the keys fit no better. See what the softmax makes of 16 random keys and one query.
+# A score adds up d products. Random ones are as often plus as minus and partly cancel, so their sum grows only like √d. But it grows, though the keys fit no better. See what the softmax makes of 16 random keys and one query.
 
 # %% fold="Figure: sixteen random keys, with and without the division"
 torch.manual_seed(0)
@@ -301,16 +299,16 @@ show(
 )
 
 # %% [markdown]
-# With 256 numbers and no division one key takes nearly everything, by chance. Such a softmax is stuck: nudge the scores a little, and the weights do not move. The gradient (梯度) is almost zero, so training cannot
-# tell how to change q and k. Divided by √d, scores have the same size whatever d is.
+# With 256 numbers and no division one key takes nearly everything, by chance. Nudge the scores a little, and the weights hardly move. But training needs such nudges:
+# it changes each number in the direction that lowers the error, as the gradient (梯度) says. Divided by √d, scores have the same size whatever d is.
 
 # %% [markdown]
 # ## 3 · No looking ahead
 #
 # *How can a model learn to predict the next word if it can already see the next word?*
 #
-# In training a model reads the whole text at once, and at every place it predicts the word that follows. So each word must be kept from seeing what comes after it. (In section 2 "the" looked at all three words.) A **causal
-# mask** (因果掩码) does that: before the softmax, forbidden scores become −∞. Since e to the power of −∞ is 0, they get no weight at all.
+# In training a model reads the whole text at once, and at every place it predicts the word that follows. So each word must be kept from seeing what comes after it. A **causal
+# mask** (因果掩码) does that: before the softmax, forbidden scores become −∞. Since e to the power of −∞ is 0, they get no weight.
 #
 # `tril()` keeps the lower triangle of a matrix and sets the rest to 0. That is the mask: row t may look at columns 0 to t. `masked_fill(~may_look, -math.inf)` puts −∞ wherever looking is not allowed.
 
@@ -335,9 +333,9 @@ print(
 )
 
 # %% [markdown]
-# "the" is first and can only look at itself. The rows still sum to 1 (up to rounding).
+# "the" is first and can only look at itself.
 #
-# Does nothing leak? Test it: change the *last* word. No earlier output may move. A test that cannot fail proves nothing, so we also run it with everything allowed.
+# Does nothing leak? Test it: change the *last* word (`+= 1.0` makes it an article and a noun, too). No earlier output may move. A test that cannot fail proves nothing, so we also run it with everything allowed.
 
 # %%
 changed = x.clone()
@@ -350,9 +348,9 @@ for name, may_look in (("causal mask ", causal), ("all may look", torch.ones(3, 
     print(f"{name}: outputs moved by", [round(m, 3) for m in moved.tolist()])
 
 # %% [markdown]
-# With the mask only "sleeps", the word that changed, moves. Without it the others move, too: they looked ahead.
+# With the mask only "sleeps" moves. Without it the others do, too: they looked ahead.
 #
-# A model that leaks looks brilliant in training and is useless afterwards, when there is no next word to peek at.
+# A model that leaks looks brilliant in training. Afterwards there is no next word to peek at.
 #
 # **Check yourself.** Why −∞ before the softmax, and not simply 0 in the weights after it?
 #
@@ -361,7 +359,7 @@ for name, may_look in (("causal mask ", causal), ("all may look", torch.ones(3, 
 # - <details><summary>It makes no difference</summary> Try it on the row of "cat": its weights would sum to less than 1.</details>
 
 # %% [markdown]
-# **Your turn.** In long texts looking is expensive (section 7), so some models look back only a little way. Write the mask of a *window*: each word may look at itself and at the `n - 1`
+# **Your turn.** To save work, some models look back only a little way. Write the mask of a *window*: each word may look at itself and at the `n - 1`
 # words before it. You need two triangles: `tril()`, and `tril(diagonal=-n)`, which keeps only what lies `n` or more below the diagonal.
 
 
@@ -383,7 +381,7 @@ your_turn(
 # %% [markdown]
 # <details><summary>A hint</summary>
 #
-# The window is what the first triangle has and the second has not: subtract one from the other.
+# The window is what the first triangle has and the second has not: subtract the second from the first, as numbers. `.bool()` comes last.
 # </details>
 #
 # <details><summary>A solution</summary>
@@ -394,16 +392,14 @@ your_turn(
 #     return (ones.tril() - ones.tril(diagonal=-n)).bool()
 # ```
 # </details>
-#
-# *A good place to stop for tonight.*
 
 # %% [markdown]
 # ## 4 · Several heads
 #
 # *A word needs more than one thing at a time. How does it ask several questions?*
 #
-# One head has a total weight of 1 to spend. A verb that wants its subject *and* the word before it would have to split it. So a layer has several heads side by side. Each has its own small
-# matrices, and its queries have d = D/H numbers, where H is the number of heads. The outputs are put next to each other, which makes D numbers again, and a last matrix, `w_o`, mixes them.
+# One head has a total weight of 1 to spend. A verb that wants its subject *and* the word before it would have to split it. So a layer has H heads. Each has its own small
+# matrices, and queries, keys and values of d = D/H numbers. Side by side, the outputs have D numbers again, and a last matrix, `w_o`, mixes them.
 
 # %% tags=["diagram"] fold="Drawing: two heads"
 figure, axes = blank(9.4, 2.9)
@@ -449,8 +445,6 @@ print(
 )
 
 # %% [markdown]
-# Two heads with d = 4 compute as many products as one with d = 8. The price is that each query has only half as many numbers.
-#
 # **Check yourself.** SmolLM2's layers have width D = 576 and H = 9 heads. How large is d?
 #
 # - <details><summary>576</summary> Then 9 heads would give 5,184 numbers a word. The heads share the width.</details>
@@ -462,7 +456,7 @@ print(
 #
 # *"Dog bites man" and "man bites dog" have the same words. Can attention tell them apart?*
 #
-# Not by itself. It compares words with words; where they stand does not enter. Reverse the order of the words, and without a mask the outputs are the same, only reversed, too.
+# Not by itself. It compares words with words; where they stand does not enter. Without a mask, reverse the words and the outputs are the same, only reversed. (A causal mask alone lets some order in.)
 
 # %%
 mixed, _ = self_attention(rows, *matrices[0])
@@ -470,8 +464,8 @@ reversed_rows, _ = self_attention(rows.flip(0), *matrices[0])
 print("the same outputs, reversed:", torch.allclose(mixed.flip(0), reversed_rows, atol=1e-6))
 
 # %% [markdown]
-# So the position has to get into the numbers. Most models of today turn the queries and keys like the hands of a clock: **rotary positions** (旋转位置编码; Su et al. 2021). Take two
-# numbers of a query as a hand. At position 1 turn it by one step, at position 2 by two steps, and so on. Do the same with the keys.
+# So the position has to get into the numbers. Most models turn the queries and keys like the hands of a clock: **rotary positions** (旋转位置编码; Su et al. 2021). Take two
+# numbers of a query as a hand. At position 1 turn it by one step, at position 2 by two. Do the same with the keys.
 
 
 # %%
@@ -488,9 +482,9 @@ for p_q, p_k in ((5, 3), (25, 23), (5, 0)):
     print(f"query at {p_q:2}, key at {p_k:2}, distance {p_q - p_k}: score {score:.4f}")
 
 # %% [markdown]
-# The first two scores are the same. A dot product depends on the angle *between* two hands. Both were turned 20 steps further, so that angle stayed. The score knows the **distance**, and nothing else about the place. (Values are not turned.)
+# The first two scores are the same. A dot product depends on the angle *between* two hands. Both turned 20 steps further, so that angle stayed. The score knows the **distance**, and nothing else about the place. (Values are not turned.)
 #
-# One fast hand comes round again, as on a clock. So the d numbers of a query make d/2 hands with fixed speeds, from one radian a step down to about a ten-thousandth.
+# One fast hand comes round again, as on a clock. So the d numbers of a query make d/2 hands, and the score adds up all pairs. In Su et al. their speeds go from one radian a step down to about a ten-thousandth. We draw two: 1 and 0.1.
 
 # %% fold="Drawing: fast and slow hands"
 figure, axes = plt.subplots(2, 6, figsize=(9, 3.3))
@@ -515,7 +509,7 @@ show(
 )
 
 # %% [markdown]
-# The fast hand tells neighbours apart, but comes round after six words. The slow one tells near from far. Together, like the hands of a clock, they tell every distance apart.
+# The fast hand tells neighbours apart, but comes round after six words. The slow one tells near from far. Together they do both.
 #
 # **Check yourself.** You put 100 words in front of a text. In the first layer, what happens to the scores *among the words of the text*?
 #
@@ -526,11 +520,9 @@ show(
 # %% [markdown]
 # ## 6 · What do the heads of a trained model do?
 #
-# *You have seen three heads of SmolLM2 at work. Does it need them?*
+# *Which of its heads does SmolLM2 need?*
 #
-# First find them. `maps` still holds where every head looked in the sentences about the girl and her brother.
-#
-# **Your turn.** Find the head that looks at the word before. `maps[layer, head, t, s]` is the weight of word t on word s.
+# **Your turn.** Find the head that looks at the word before. `maps` still holds where every head looked in the text about the girl; `maps[layer, head, t, s]` is the weight of word t on word s.
 
 
 # %%
@@ -564,7 +556,7 @@ your_turn(
 # </details>
 
 # %% [markdown]
-# Now take away all meaning: 32 random words, and then the same 32 again. Whatever a head does there, it does by position and repetition. Three things it might do:
+# Now take away all meaning: 32 random words, and then the same 32 again. Three things that a head might do there:
 
 # %% tags=["diagram"] fold="Drawing: three kinds of heads"
 figure, axes = blank(9, 3.3)
@@ -596,7 +588,7 @@ show(
 )
 
 # %% [markdown]
-# An **induction head** (归纳头; Olsson et al. 2022) is useful: whoever looks there can copy what came next. We measure all 270 heads. How much weight does each put, on average, where each kind would look?
+# An **induction head** (归纳头; Olsson et al. 2022) is useful: whoever looks there can copy what came next. We measure all 270 heads. How much weight, on average, does each put where each kind would? (The same word stands `HALF` places earlier, its follower at `t - HALF + 1`.)
 
 # %%
 HALF = 32
@@ -643,7 +635,7 @@ show(
 )
 
 # %% [markdown]
-# Sinks are everywhere. Softmax makes every head give away a total weight of 1, even when nothing fits. The first word is a place to leave it (attention sink, 注意力汇聚; Xiao et al. 2023). If the first word is only such a parking place, its value should be short. Is it?
+# Sinks are the most common kind: 110 of 270 heads. Softmax makes every head give away a total weight of 1, even when nothing fits. The first word is a place to leave it (attention sink, 注意力汇聚; Xiao et al. 2023). If it is only that, its value should be short. (A row's length is the root of the sum of its squares.) Is it?
 
 # %% fold="The length of the first word's value"
 with torch.no_grad():
@@ -661,14 +653,14 @@ print(
 )
 
 # %% [markdown]
-# Yes: about a quarter as long as the others in most layers, and as long or longer where sinks are rare.
+# Yes: about a quarter as long as the others in the median layer, and 0.84 to 1.63 times as long where sinks are rare.
 #
 # ### Take them out
 #
-# A map shows where a head looks. Does anything depend on it? Replace the output of some heads by zeros, and see how badly the model predicts the second half of the random words, where it could copy. The measure is the **loss** (损失), in
-# nats: 0 if it is sure of the right word, 10.8 if it guesses evenly among all 49,152 tokens.
+# A map shows where a head looks. Does anything depend on it? Replace the output of some heads by zeros (`loss_without`), and see how badly the model predicts the second half of the random words, where it could copy. The measure is the **loss** (损失), in
+# nats: minus the natural logarithm of the share that the right word gets. That is 0 if the model is sure of it, 10.8 if it guesses evenly among all 49,152 tokens, more if it is sure of another.
 #
-# We take out *fifty* sinks, five induction heads, or five previous-word heads, always the strongest. Two controls belong to this. Five *other* heads of the same layers: do any five hurt? And ordinary English: is the model broken as a whole?
+# We take out *fifty* sinks, five induction heads, or five previous-word heads, always the strongest (`best`). We add two controls. Five *other* heads of the same layers, at random (`others`): do any five hurt? And ordinary English: is the model broken as a whole?
 #
 # **Predict.** With all heads the loss on the repeated words is a little above 2. Which groups push it above 8?
 
@@ -773,16 +765,7 @@ show(
 )
 
 # %% [markdown]
-# **Explain** it to yourself before you open our answer. Why should copying need the heads that look one word back?
-#
-# <details><summary>Our explanation</summary>
-#
-# Without the five induction heads the model copies no better than by guessing, though it reads English nearly as before. Fifty sinks, the brightest of all, cost little. (On English a little more.) Other heads
-# of the same layers cost little in seven of eight draws. The eighth harms its text beyond guessing: the model is sure of wrong words. Head 2 of layer 2 alone does that, we do not know why. One draw is no control.
-#
-# The surprise is the previous-word heads. Olsson et al. explain it: copying takes two steps, drawn below. First a previous-word head adds to each word a note of what came before it: the first "cup" now carries
-# "after hat". Later, in a higher layer, the second "hat" asks for a word with the note "after hat", and finds "cup". Our figure fits that: take away either step, and the chain breaks. (Two of the five lie above layer 18, too late for the heads in 17 and 18; the other three must matter.)
-# </details>
+# **Explain** it to yourself, with the drawing below as a hint. Why should copying need the heads that look one word back?
 
 # %% tags=["diagram"] fold="Drawing: how copying works, in two steps"
 figure, axes = blank(9, 2.5)
@@ -814,11 +797,18 @@ show(
 )
 
 # %% [markdown]
-# A map of attention is not yet an explanation. It shows where a head looks. Taking the head out shows whether that matters.
+# <details><summary>Our explanation</summary>
+#
+# Without the five induction heads the model copies no better than by guessing, though it reads English nearly as before. Fifty sinks cost copying little, but they cost English more than any other group does (from 3.8 to 4.2). Other heads
+# of the same layers cost little in seven of eight draws. The eighth goes to 13.4, beyond guessing. So use several draws.
+#
+# The surprise is the previous-word heads. Olsson et al. explain it: copying takes two steps. First a previous-word head adds to each word a note of what came before it: the first "cup" now carries
+# "after hat". Later, in a higher layer, the second "hat" asks for a word with the note "after hat", and finds "cup". Our figure fits that: take away either step, and the chain breaks. (Two of our five, in layers 19 and 22, lie above the best induction heads.)
+# </details>
 #
 # **Check yourself.** A head puts 0.95 of its weight on one word of a text. What do you know?
 #
-# - <details><summary>The model needs this head</summary> Many sinks do exactly that, and fifty of them are hardly missed.</details>
+# - <details><summary>The model needs this head</summary> Sinks do that, and copying hardly misses fifty of them.</details>
 # - <details><summary>Where it looks, in this text</summary> Right, and only that. Take it out to learn the rest.</details>
 # - <details><summary>That word is important</summary> Perhaps. Or it is just the first one.</details>
 
@@ -827,8 +817,8 @@ show(
 #
 # *Every word looks at every word before it. What does that cost, in a long text?*
 #
-# Count multiplications. One word against T words takes T dot products in each head; over all heads that is T · D multiplications, and as many again to mix the values. For T words: 2 · T · T · D. The four matrices
-# take 4 · T · D · D. (We leave aside that a mask saves half of the first, and that heads may share keys.) The cost of looking grows with the *square* of the length.
+# Count multiplications. One word against T words takes T dot products of d numbers in each of H heads. That is T · d · H = T · D multiplications, and as many again to mix the values. For T words: 2 · T · T · D. The four matrices (`w_q`, `w_k`, `w_v`, `w_o`)
+# take 4 · T · D · D. (We leave aside what a mask saves, and that heads may share keys.) The cost of looking grows with the *square* of the length.
 
 # %% fold="Figure: two costs"
 D = 576
@@ -864,7 +854,7 @@ show(
 )
 
 # %% [markdown]
-# And when a model *writes*? It adds a word, reads the whole text again, adds the next. But an earlier word never sees the new one. So its numbers stay what they were, in every layer. Keep its key and its value: that store is the **key-value cache** (键值缓存).
+# And when a model *writes*? It adds a word, reads the whole text again, adds the next. But an earlier word never sees the new one, so its numbers stay the same, in every layer. Keep its key and value: that store is the **key-value cache** (键值缓存).
 
 # %% tags=["diagram"] fold="Drawing: the cache"
 figure, axes = blank(9, 2.9)
@@ -913,7 +903,7 @@ print(f"SmolLM2 keeps {numbers:,} numbers a word, for all layers")
 # %% [markdown]
 # ## Play
 #
-# Write a text of your own, and go through the heads. Can you find one that looks from "it" to what it stands for? (Begin at layer 15, head 7.)
+# Write a text of your own, and go through the heads. Can you find one that looks from "it" to what it stands for? (Try layer 15, head 7, first.)
 
 
 # %%
@@ -942,17 +932,13 @@ play(
 #
 # ## What the articles claim about it
 #
-# Five Chinese articles of 2023 and 2024 make claims about large models ([lesson 0](00_start_here.ipynb) names them). Each claim has a lab of half an hour. Predict before you look:
-#
-# <details><summary>What our labs found</summary>
+# Five Chinese articles of 2023 and 2024 make claims about large models ([lesson 0](00_start_here.ipynb) names them). Each claim has a lab of half an hour. Predict before you open what we found:
 #
 # <!-- answers -->
 #
-# </details>
-#
 # ## Where this stops
 #
-# We looked at one small model. Since the articles, windows have grown to a million words and more, and some models replace most attention layers by cheaper ones (Lab 1.6 builds such a layer).
+# We looked at one small model. Some newer models replace most attention layers by cheaper ones (Lab 1.6 builds such a layer).
 #
 # **To read on.** Vaswani et al. 2017, *Attention is all you need* ([1706.03762](https://arxiv.org/abs/1706.03762)) · Olsson et al. 2022, *In-context learning and induction heads*
 # ([2209.11895](https://arxiv.org/abs/2209.11895)) · Su et al. 2021, rotary positions ([2104.09864](https://arxiv.org/abs/2104.09864)) · Xiao et al. 2023, sinks ([2309.17453](https://arxiv.org/abs/2309.17453))

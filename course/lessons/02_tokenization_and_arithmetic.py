@@ -17,12 +17,12 @@
 # %% [markdown]
 # # Lesson 2 · Tokenization and arithmetic (分词与算术)
 #
-# A language model that has read two trillion tokens gets more than half of its two-digit sums wrong ([Lab 2.1](labs/2_1_next_token.ipynb)). A much smaller one learns, in about ten seconds, to add numbers of a hundred digits. In this lesson you build what makes the
-# difference: how numbers are cut, which digit comes first, and how each digit finds the ones that it belongs to.
+# A language model with 135 million weights says that 48 + 35 is 735. One 3,500 times smaller learns, in about ten seconds, to add numbers of a hundred digits. In this lesson you see how that
+# works: how numbers are cut, which digit comes first, and how each digit finds its partners.
 #
 # **Time:** an evening, about 100 minutes. The end of section 2 is a good place to stop. **You need** lesson 1.
 #
-# Here is the large one: SmolLM2, with its 135 million weights. It sees two sums with their answers, then one to finish.
+# Here is the large one, SmolLM2. It sees two sums with their answers, then one to finish.
 
 # %% tags=["result"]
 tokenizer, smollm2 = load_smollm2()
@@ -47,7 +47,7 @@ print("\nit reads:", " | ".join(tokenizer.tokenize("486 + 357 =")).replace("Ġ",
 # (`␣` is a space.) Three of the answers are near misses: one digit is off. 735 has a digit too many, and of 1011 no digit is right. The model has an idea of
 # what a sum looks like. It does not add.
 #
-# And here is the small one. It has 38,912 weights, 3,500 times fewer. The next cell trains it from nothing, on sums of *five* digits. Then we ask for a hundred.
+# And here is the small one, with 38,912 weights. The next cell trains it from nothing, on sums of *five* digits. Then we ask for a hundred.
 
 # %% fold="Train the small model, and write an answer with it"
 LABELS = 127  # places can be told apart up to here
@@ -99,7 +99,7 @@ print(
 print(f"\n  {a}\n+ {b}\n= {add(model, a, b)}\n\nright: {add(model, a, b) == a + b}")
 
 # %% [markdown]
-# Both models do one thing: they read tokens and predict the next one. Both were trained for nothing else. But the small one has read only sums, and we wrote them in a special way. What of this matters?
+# Both models do one thing: they read tokens and predict the next one. But the small one has read only sums, and we wrote them in a special way. What of this matters?
 
 # %% tags=["diagram"] fold="Drawing: from text to the next token"
 figure, axes = blank(9.4, 2.5)
@@ -135,9 +135,9 @@ show(
 # %% [markdown]
 # ## 1 · Byte-pair encoding, by hand
 #
-# *How does a text become a row of numbers?*
+# *How does a text become numbers?*
 #
-# A model has a vocabulary (词表): a table with a row for each token. If the tokens were whole words, a new word would have no row. If they were letters, texts would be long. **Byte-pair
+# A model has a vocabulary (词表): the list of its tokens. If the tokens were whole words, a new word would have none. If they were letters, texts would be long. **Byte-pair
 # encoding** (字节对编码) lies in between. It starts with letters and joins, again and again, the two neighbours that occur together most often. Frequent words become one token, rare ones stay in pieces. (Sennrich et al. 2016.)
 #
 # Let us do it, on one sentence. Count the pairs of neighbours:
@@ -151,8 +151,8 @@ print(*pieces)
 print(counts.most_common(5))
 
 # %% [markdown]
-# (`_` stands for a space.) A space and an "s" stand together most often, five times: all words but one begin with "s", and the first has no space before it. Join them everywhere, count again, join again. Where several pairs are equally frequent, we take the
-# one that comes first in Python's order.
+# (`_` stands for a space.) A space and an "s" stand together most often, five times: all words but one begin with "s", and the first has no space before it. Join them everywhere, count again, join again. Of
+# equally frequent pairs we take the first in the alphabet, so e + l before h + e, whatever the order in the list above. (Python puts `_` before a.)
 
 # %%
 written = " ".join("she_sells_sea_shells,_he_sells_shells")
@@ -210,7 +210,7 @@ show(
 )
 
 # %% [markdown]
-# (Merges 5 and 8 are not needed for this word.) Each token also gets a number, its id. To make sure that *every* text can be written, real tokenizers start with bytes (字节) and not with letters. A byte is a number from 0 to 255, and
+# Each token also gets a number, its id. To make sure that *every* text can be written, real tokenizers start with bytes (字节) and not with letters. A byte is a number from 0 to 255, and
 # UTF-8 writes every character of every language as one to four of them. Byte b gets the id b; the first merge gets the id 256, the second 257, and so on.
 
 # %%
@@ -227,8 +227,7 @@ back = {number: piece for piece, number in table.items()}
 print("back:", b"".join(back[i] for i in ids).decode("utf-8"))
 
 # %% [markdown]
-# Decoding (解码) looks up the bytes of each id and joins them. So any text comes back, exactly, whatever the merges were. But one token may be only a part of a character. A chat program that shows each token as it comes then shows � for a moment,
-# until the missing bytes have come.
+# Decoding (解码) looks up the bytes of each id and joins them. So any text comes back, exactly, whatever the merges were. But one token may be only a part of a character.
 #
 # Real tokenizers do one more thing. Our last merge joined the end of "she" to the next word. Such tokens are of little use, so real tokenizers first cut the text into words, and no token reaches from one word into the next. (Chinese has no spaces. There a token may hold several words.)
 #
@@ -328,7 +327,7 @@ show(
 )
 
 # %% [markdown]
-# SmolLM2's vocabulary has few Chinese merges, and ours has none: there each character is three single bytes. Qwen and DeepSeek have seen much Chinese, and it takes them even fewer tokens than English. (Their vocabularies are larger, too. For English that changes nothing here.) Every token takes
+# SmolLM2's vocabulary has few Chinese merges, and ours has none: there each character is three single bytes. Qwen and DeepSeek have seen much Chinese, and it takes them even fewer tokens than English. Every token takes
 # time to compute, and a model can only read so many. So the same content costs some people more than others (Petrov et al. 2023 found up to 15 times as many tokens). Does it also make the model *worse*? That is [Lab 2.5](labs/2_5_two_languages.ipynb).
 #
 # And numbers?
@@ -338,8 +337,8 @@ numbers = ["1234567", "12345678"]
 show_cuts(numbers)
 
 # %% [markdown]
-# SmolLM2 and Qwen cut digit by digit. Ours has 123456 as *one* token. DeepSeek takes threes, from the left. Then the groups of two numbers do not line up: 12345 + 678 is 123|45 and 678. The ones stand in 45 and in 678, once in a group of two
-# places, once in a group of three. You write 12,345 instead, and count from the right. Single digits line up best, but there are many of them ([Lab 2.2](labs/2_2_number_tokens.ipynb) compares all three).
+# SmolLM2 and Qwen cut digit by digit. Ours has 123456 as *one* token. DeepSeek takes threes, from the left. Then the groups of two numbers do not line up: 12345 + 678 is 123|45 and 678. The ones sit in 45, a group of two, and in 678, a group of
+# three. You write 12,345 instead, and count from the right. Single digits need no such care, but there are many of them ([Lab 2.2](labs/2_2_number_tokens.ipynb) compares all three).
 #
 # Now cut a text of your own. (The byte 32 is the space.)
 
@@ -347,9 +346,9 @@ show_cuts(numbers)
 play(lambda text: show_cuts([text]), text="我有 1250 个苹果 🍎 and 3.14 pies")
 
 # %% [markdown]
-# **Check yourself.** SmolLM2 cuts numbers digit by digit, the cleanest way there is. And yet it added wrongly. What follows?
+# **Check yourself.** SmolLM2 cuts numbers digit by digit. And yet it added wrongly. What follows?
 #
-# - <details><summary>Digit by digit is a bad way to cut numbers</summary> No: each token is one place, so places line up.</details>
+# - <details><summary>Digit by digit is a bad way to cut numbers</summary> No: it keeps the digits apart. But it does not say which one is the tens.</details>
 # - <details><summary>The cut alone does not decide</summary> Right. In the next sections you see what else is needed.</details>
 # - <details><summary>The vocabulary is too small</summary> It has a token for every digit. More tokens would not help.</details>
 #
@@ -363,7 +362,7 @@ play(lambda text: show_cuts([text]), text="我有 1250 个苹果 🍎 and 3.14 p
 # Call the position of a digit in its number its **place** (数位): the ones, the tens, the hundreds. Take 4999 + 5001. To write the first digit of the answer, a 1, you must know that the ones give a carry (进位), that the tens then do, and so on, all the way. With 4999 + 5000 the first digit is a 9. So it
 # depends on *all* digits, and a model that starts there has to work out everything at once.
 #
-# Start with the ones, and each step is small. So we write everything backwards, the ones first, with a 0 behind each number that leaves room for a last carry: 478 + 256 = 734 becomes `8740+6520=4370` (Lee et al. 2023 taught models to add in this way).
+# Start with the ones, and each step is small. So we write everything backwards, the ones first, with a 0 behind each number that leaves room for a last carry: 478 + 256 = 734 becomes `8740+6520=4370` (Lee et al. 2023 wrote answers in this order).
 
 # %% tags=["diagram"] fold="Drawing: one sum as the model reads it"
 figure, axes = blank(9.2, 2.7)
@@ -446,7 +445,7 @@ your_turn(
 #
 # So with the ones first, each digit needs at most *five* others: the two of its place, the two of the place before, and the one written there. However long the number is.
 #
-# Does the order matter to our model? We trained it with the highest digit first, all else equal, from three seeds: at most 8 of 100 sums were right. (A model with more layers can learn that order, too: [Lab 2.3](labs/2_3_alignment.ipynb).)
+# Does the order matter to a model? In [Lab 2.3](labs/2_3_alignment.ipynb) a larger one learns either order, but the usual one took more steps on average.
 #
 # Carries are not the whole trouble, though. Look back at the top: in 352 + 417, 123 + 456 and 6041 + 2837 nothing is carried at all, and SmolLM2 still got them wrong. It also has to find the right digits.
 #
@@ -459,7 +458,7 @@ your_turn(
 # %% [markdown]
 # ## 4 · How a digit finds its partners
 #
-# *Five digits are enough. But the model has to find them, among hundreds.*
+# *A digit needs five others. How does the model find them, among hundreds?*
 #
 # That is a job for attention: the token that has been read last looks for the digits that it needs. In lesson 1 you saw how a score can depend on the *distance* between two tokens: queries and keys are turned like hands, by their positions. Usually the positions count the
 # tokens: 0, 1, 2, … How far away are the partners then?
@@ -472,7 +471,7 @@ for n in (3, 5, 100):
     )
 
 # %% [markdown]
-# We count from the token that was read last, and within one length the distance is the same at every place. So one length can be learned. But will that help with another? Each length has distances of its own.
+# Counted from the token read last, the distance is the same at every place of one length. So one length can be learned. But will that help with another? Each length has distances of its own.
 #
 # Give each token another position instead: its place. All ones stand at position 1, all tens at 2.
 
@@ -508,10 +507,10 @@ show(
 )
 
 # %% [markdown]
-# A token of the answer gets the place of the digit that it has to *write next*: the `=` writes the ones, so it stands at 1. (The plus has no place: 0.) Now partners have distance 0, always. (McLeish et al. 2024 and Cho et al. 2024 found this; they add a vector
-# for each place, we turn.)
+# The `?` in section 3's drawing is not there yet, so the token before it does the looking. It gets the place of the digit that it has to *write next*: the `=` writes the ones, so it stands at 1. (The plus has no place: 0.) Now partners have distance 0, always. (McLeish et al. 2024
+# and Cho et al. 2024 found this.)
 #
-# **Your turn.** Write the positions of a sum of two numbers with n places each, the zero included: first number, plus, second number, then `=` and the answer without its last digit, which nobody has to read.
+# **Your turn.** Write the positions of a sum of two numbers with n places each (the zero included, like `width` above): first number, plus, second number, then `=` and the answer without its last digit, which nobody has to read.
 
 
 # %%
@@ -541,11 +540,11 @@ your_turn(
 #
 # The two digits of its own place have distance 0. Where do the other three come from?
 #
-# - **A note from the neighbour.** Each token's row starts as the vector of its token *plus* a vector, from a second table, for the token before it. So the 7 of the tens also says: "before me stood an 8". Whoever looks at the two digits of a place learns the two of the place before as well.
+# - **A note from the neighbour.** Each token starts as its own vector *plus* one for the token before it. So the 7 of the tens also says: "before me stood an 8". Looking at a place's two digits also reveals the two before.
 # - **The last digit written** needs no looking. It is the token that the model predicts from.
 #
-# One last thing. In training there are six places, those of five digits and a zero. Numbered 1 to 6, two places would never be more than five apart, and a hundred-digit sum would be full of distances that the model never met. So each batch gives its six places **random numbers**, in order: 12, 40, 41, 77, 90 and 121, say.
-# What a place is called does not matter, only *the same* or *not the same*. Now distances up to 126 occur. (Farther apart, this model's hands would begin to look alike.) In a test, the places are 1, 2, 3, … again.
+# One last thing. The model must also learn *not* to look at other distances. With five digits and a zero, numbered 1 to 6, it would meet only a few. At one that it never met, a wrong digit may score high. So at each training step the six places get **random numbers** from 1 to 127, in order: 12, 40, 41, 77, 90 and 121, say.
+# Then only *the same* or *not the same* matters. In a test, the places are 1, 2, 3, … again.
 
 # %% tags=["diagram"] fold="Drawing: the whole model"
 figure, axes = blank(9.4, 2.3)
@@ -577,7 +576,7 @@ show(
 )
 
 # %% [markdown]
-# One block, one head. Attention brings the digits together; the feed-forward layer turns them into the next one. You have trained it already, near the top of this lesson: 2,000 steps of 32 sums. For 19478 + 80256 it writes
+# One block as in lesson 1, with one head. Attention brings the digits together; the feed-forward layer turns them into the next one; each adds (+) what it found. You have trained it already, near the top: 2,000 steps of 32 sums. For 19478 + 80256 it writes
 
 # %%
 print(add(model, 19478, 80256))
@@ -615,7 +614,7 @@ show(
 )
 
 # %% [markdown]
-# Two diagonals: whoever writes a digit looks at the two digits of its own place. (The faint third one: itself, which stands at that place, too.) We told it the places. That it should look there, it learned.
+# Two diagonals: each token looks at the two digits of the place that it writes. (The faint third one: itself, at that place, too.) We told it the places. That it should look there, it learned.
 #
 # **Check yourself.** You give the second number's digits places that are one too high: 2, 3, 4, … What will the model answer to a + b?
 #
@@ -632,8 +631,8 @@ for a, b in ((478, 256), (19478, 80256), (40302, 20401)):
 #
 # *Is it really the positions? And how far does it go?*
 #
-# Three models are trained on five-digit sums, from seeds 0, 1 and 2, and tested on sums of 3 to 100 digits. (We tried 14 seeds. One, seed 10, got only one sum in ten right, at every length.) Two controls. First, the same models with the second number's places off by one. Second, three models whose positions count the tokens, as
-# usual. They have all the rest: as many weights, the ones first, the zero, the neighbour's note, as many steps and sums. And they have the settings that suit *them* best, of those we tried: four heads, a lower learning rate.
+# Three models, each from its own random start (its seed), train on five-digit sums and are tested on 3 to 100 digits. (In a run not shown here, one of 14 seeds, seed 10, got stuck: one sum in ten right.) Two controls. First, the same models with the second number's places off by one. Second, three models whose positions count the tokens, as
+# usual. The rest is equal: number of weights, ones first, the zero, the neighbour's note, steps and sums. Only settings such as the number of heads are those that suit *them* best, of those we tried.
 #
 # We test 100 sums of each length. A sum counts as right only if *every* digit is.
 #
@@ -737,13 +736,13 @@ show(
 #
 # The same three things: two digits at distance 0, with their neighbours' notes, and the digit that it wrote last. Nothing in that mentions which place it is.
 #
-# With counted positions a model learns five digits just as well. Then it fails at six, and at *three* as well. Three digits are not harder. It learned other distances. ([Lab 2.3](labs/2_3_alignment.ipynb) goes into this.)
+# With counted positions a model learns sums of five digits just as well (the one orange bar). Then it fails at six, and at *three* as well. Three digits are not harder. It learned other distances. ([Lab 2.3](labs/2_3_alignment.ipynb) goes into this.)
 #
-# Are the other parts needed? We took them away, one at a time. Without the neighbour's note, 1 of 100 five-digit sums was right. With places always numbered 1 to 6, these settings learned nothing; the counted models' settings did learn five digits (at best all), not ten.
+# Is the neighbour's note needed, too? `share_right(train_by_place(new_model(0, neighbour=False), 0), by_place, 5)` tells you.
 # </details>
 #
-# So a model that only predicts the next token *can* learn to add, exactly, if it is trained on sums, somebody writes the ones first, and somebody tells it the places. The places explain why it carries on to new lengths. Why SmolLM2 fails at *two* digits is another question: it met sums among a trillion other
-# things, the usual way round. [Lab 2.1](labs/2_1_next_token.ipynb) looks at its mistakes.
+# So a model that only predicts the next token *can* learn to add, exactly, if it is trained on sums, somebody writes the ones first, and somebody tells it the places. The places explain why it carries on to new lengths. Why SmolLM2 fails is another
+# question. [Lab 2.1](labs/2_1_next_token.ipynb) looks at its mistakes.
 #
 # **Check yourself.** What did the control "off by one" show?
 #
@@ -756,7 +755,7 @@ show(
 #
 # *Python adds without a mistake. Why should a model do it at all?*
 #
-# In many products it need not. There it writes a **call** (调用) such as `[486+357]`. A program stops it there, works out the sum, and writes the result into the text. So the model need not add. But it must *copy* the numbers into the call, digit
+# In many products it need not. It writes a **call** (调用) such as `[486+357]`. A program stops it there, works out the sum, and writes the result into the text. But the model must *copy* the numbers into the call, digit
 # by digit. Let us train a small model to read `486+357=` and write the call, for numbers of one to three digits, and with counted positions, since in ordinary text nobody tells it the places.
 
 # %% fold="Train a model that writes calls"
@@ -826,8 +825,8 @@ show(
 #
 # **Check yourself.** You train this model again, on numbers of one to six digits. Which lengths will it copy?
 #
-# - <details><summary>All</summary> Nothing in its training asks for more than six, and a distance that it never met is still one that it never met.</details>
-# - <details><summary>One to six</summary> Right, as far as this figure tells: the lengths that it has seen. That is why large models, which have seen numbers of many lengths, do so much better.</details>
+# - <details><summary>All</summary> Nothing in its training asks for more than six, and a distance that it never met stays new.</details>
+# - <details><summary>One to six</summary> Right, as far as this figure tells: the lengths that it has seen.</details>
 # - <details><summary>Still one to three</summary> It is not too small for more. It learns the lengths that it meets.</details>
 
 # %% [markdown]
@@ -835,19 +834,15 @@ show(
 #
 # 1. Byte-pair encoding joins the most frequent neighbours, again and again. The list of merges is the tokenizer. Any text can be written in bytes, and comes back.
 # 2. A vocabulary is made from a text. Other languages pay with more tokens.
-# 3. Write a sum with the ones first, and each digit needs five digits. Written the usual way, its first digit needs all.
-# 4. A model can apply what it learned on five digits to a hundred, if its positions say which digits belong together.
+# 3. Write a sum with the ones first, and each digit needs only five others. Written the usual way, its first digit needs all.
+# 4. A model can apply what it learned on five-digit numbers to a hundred digits, if its positions say which digits belong together.
 # 5. A tool adds for the model. The model still has to copy.
 #
 # ## What the articles claim about it
 #
-# Five Chinese articles of 2023 and 2024 make claims about large models ([lesson 0](00_start_here.ipynb) names them). Each claim has a lab of half an hour. Predict before you look:
-#
-# <details><summary>What our labs found</summary>
+# Five Chinese articles of 2023 and 2024 make claims about large models ([lesson 0](00_start_here.ipynb) names them). Each claim has a lab of half an hour. Predict before you open what we found:
 #
 # <!-- answers -->
-#
-# </details>
 #
 # ## Where this stops
 #

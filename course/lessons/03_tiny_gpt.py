@@ -268,7 +268,7 @@ def given_by(model: KneserNey) -> Tensor:
 
 
 COUNTED = {
-    "unigram: how frequent is it?": given_by(unigram),
+    "unigram: no context": given_by(unigram),
     "bigram: after one token": given_by(bigram),
     "Kneser-Ney: after two tokens": given_by(kneser_ney),
     "Kneser-Ney: after three": given_by(KneserNey(counts, 4)),
@@ -276,10 +276,10 @@ COUNTED = {
 for name, p in COUNTED.items():
     print(f"{name:30} {bits_a_character(p, held_out):.2f} bits a character")
 FLOOR = tester.bits / sum(len(one.kinds) for one in tests)
-print(f"{'whoever knew the program':30} {FLOOR:.2f}")
+print(f"{'best possible, by the program':30} {FLOOR:.2f}")
 
 # %% [markdown]
-# On average nobody can pay less than the last line: the program drew news, question and names by chance. Three tokens of context are no better than two.
+# On average nobody can pay less than the last line: the program drew news, question and names by chance. Three tokens of context are no better than two. (The bigram keeps a little for what it never saw, too.)
 #
 # **Check yourself.** An answer is signed with a name that stood some forty tokens back. Why not count what follows forty tokens?
 #
@@ -328,9 +328,9 @@ show(
 # %% reuse="cells/tiny_gpt:block" open=true
 
 # %% [markdown]
-# Queries and keys get norms of their own. `base=100.0` suits short texts: lesson 1's hands turn faster. `F.gelu` lets positive numbers through and holds negative ones back. Without this bend, up and down would be one matrix.
+# Queries and keys get norms of their own, so that scores do not grow too large. `base=100.0` suits short texts: lesson 1's hands turn faster. `F.gelu` lets positive numbers through and holds negative ones back. Without this bend, up and down would be one matrix.
 #
-# Around the blocks stand a table with a row for each token (`nn.Embedding`), and the output **head** (输出层; not one of attention's), a matrix that makes 512 scores of each final row. `out`, `down` and `head` start at zero: at first each block adds nothing, and all tokens are equally likely. The head moves first; then gradients reach the rest.
+# Around the blocks stand a table with a row for each token (`nn.Embedding`), and the output **head** (输出层; not one of attention's), a matrix that makes 512 scores of each final row. `out`, `down` and `head` start at zero: at first each block adds nothing, and all tokens are equally likely. While the head is zero, no gradient passes back through it: so the head moves first, then the rest.
 
 # %% reuse="cells/tiny_gpt:gpt" open=true
 
@@ -413,7 +413,7 @@ show(
 )
 
 # %% [markdown]
-# Words and sentences come first. A new name can only be guessed from how names are built. The *same* name again could be known, but the model must first learn how to copy. That takes hundreds of steps: one way, in section 5, needs two layers to work together.
+# Words and sentences come first. A new name can only be guessed from how names are built. The *same* name again could be known, but the model must first learn how to copy. That takes hundreds of steps. Section 5 shows one way to copy; it needs two layers.
 #
 # **Check yourself.** The loss on the training letters falls, and the loss on new letters begins to rise. What is happening?
 #
@@ -506,7 +506,7 @@ for name, p in GIVEN.items():
     )
 
 # %% [markdown]
-# (*Whole answer right*: how likely the model is to write exactly the one right answer.)
+# (*Whole answer right*: how likely the model is to write exactly the one right answer. Your curve counted nats a *token*; these are bits a *character*: so 0.7 there and 0.3 here.)
 #
 # A new name is hard for all. The GPT wins at ordinary words (0.05 against 0.25), and by far where a name comes again. Looking back helps counting there (1.03). Yet neither this counting nor the control gets a whole answer right.
 #
@@ -729,61 +729,7 @@ show(
 # How one layer comes to about 0.6 we do not know. Whatever it does fails after a jump.
 # </details>
 #
-# And your letters? Here is one head of your GPT as it writes names:
-
-
-# %% fold="Find the head that copies, and show it"
-@torch.no_grad()
-def where_it_looks(index: int) -> tuple[list[int], list[int], Tensor]:
-    """Tokens of a test letter and its answer, places before a piece of a name said again, all heads' weights."""
-    start, size = held_out.starts[index].item(), held_out.sizes[index].item()
-    tokens = held_out.ids[start : start + size]
-    gpt(tokens[None].to(device))
-    maps = torch.cat([block.weights[0] for block in gpt.blocks]).cpu()  # (heads, T, T)
-    n = len(tokenizer.encode(tests[index].text).ids)
-    kinds = held_out.kinds[start : start + size]
-    return tokens.tolist(), [t for t in range(n - 1, size - 1) if kinds[t + 1] == AGAIN], maps
-
-
-def on_the_next_piece(index: int) -> Tensor:
-    """Share of each head's weight that lies on the piece about to be written."""
-    tokens, places, maps = where_it_looks(index)
-    same = torch.tensor([[a == b for b in tokens] for a in tokens[1:]])
-    return torch.stack(
-        [(maps[:, t] * same[t] * (torch.arange(len(tokens)) <= t)).sum(-1) for t in places]
-    ).mean(0)
-
-
-strength = torch.stack([on_the_next_piece(i) for i in range(40)]).mean(dim=0)
-head = int(strength.argmax())
-inside, rows, maps = where_it_looks(0)
-n = len(tokenizer.encode(tests[0].text).ids)
-names = [PIECES[i].replace("\n", "↵") for i in inside]
-figure, axis = plt.subplots(figsize=(9.2, 3.2))
-axis.imshow(maps[head][rows, :n], cmap="Blues", vmin=0, vmax=1, aspect="auto")
-axis.set_xticks(range(n), names[:n], rotation=90, fontsize=9)
-axis.set_yticks(
-    range(len(rows)), [f"{names[t]} (next: {names[t + 1]})" for t in rows], fontsize=9
-)
-axis.grid(False)
-hits = 0
-for y, t in enumerate(rows):
-    for x in (x for x in range(n) if inside[x] == inside[t + 1]):
-        axis.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=RED))
-    hits += inside[int(maps[head][t, :n].argmax())] == inside[t + 1]
-axis.set(xlabel="the letter (framed: the piece to be written next)")
-axis.set_title(f"Block {head // 4 + 1}, head {head % 4 + 1}")
-show(
-    figure,
-    alt="A table of attention weights of one head. Rows: tokens of the answer before a piece of a name; columns: tokens of the letter. Dark cells "
-    f"stand in the column of the piece that is written next in {hits} of {len(rows)} rows. Over 40 letters it has {strength[head]:.2f} of its weight there.",
-)
-print(f"darkest at the next piece: {hits} of {len(rows)} rows")
-
-# %% [markdown]
-# Each row is a token of the answer; dark is where it looks in the letter. In 6 of 9 rows the darkest cell is framed. The three misses are all the last piece of a name: there the head looks at the current piece.
-#
-# After "Dear", plain induction would look at the name behind the letter's "Dear": the letter's receiver. This head looks at the letter's writer, and that is right. Whether it goes by how far back a name stands remains open. (One head in one letter is no proof.)
+# The laps show one way to copy. How your letters' GPT chooses between two names we have not tested.
 #
 # **Check yourself.** Why can one layer not do what the drawing shows?
 #
@@ -873,7 +819,7 @@ play(draw_sampling, start="Dear", temperature=(0.1, 2.0, 0.6), top_p=(0.05, 1.0,
 # %% [markdown]
 # Did you see the fault? In our run the letter is to Steahai, and the answer is from Staihea.
 #
-# What does a higher temperature gain, and what does it lose? We let the model write 60 letters with answers at each. It gains different names (we count the first of each letter). It loses where a letter has a fault: the program would never have written it, or the answer does not fit.
+# What does a higher temperature gain, and what does it lose? We let the model write 60 letters with answers at each. It gains different names (we count the first of each letter). The price is faults: letters that the program would never have written, or whose answer does not fit.
 
 
 # %% fold="Write letters at seven temperatures"
@@ -934,7 +880,7 @@ show(
 )
 
 # %% [markdown]
-# At 0.01, the 60 letters begin with only nine names. From 0.4 on, all 60 differ: more heat then adds only faults, for over sixty tokens small risks add up. (That 0.01 has a few more faults than 0.1 may be chance.) ([Lab 3.9](labs/3_9_imagination.ipynb) asks whether invention can be had without error.)
+# At 0.01, the 60 letters begin with only nine names. From 0.4 on, all 60 differ: more heat then adds only faults, because small risks add up along some sixty tokens. (That 0.01 has a few more faults than 0.1 may be chance.) ([Lab 3.9](labs/3_9_imagination.ipynb) asks whether invention can be had without error.)
 #
 # **Check yourself.** You set top-p to 0.05. Which temperature is this like?
 #
@@ -993,7 +939,7 @@ for count in (60, 250):
 # %% [markdown]
 # The longer the text, the more it saves. The price is memory. (Your GPT was trained on 64 tokens; of the 250, only the speed counts.)
 #
-# **What did training cost?** Each weight takes part in a multiplication and an addition for each token, and in twice as many when the gradient is computed. So training N weights on n tokens takes about **6 N n operations**.
+# **What did training cost?** Each weight takes part in a multiplication and an addition for each token, which makes 2 operations; the gradient takes 4 more. So training N weights on n tokens takes about **6 N n operations**.
 
 # %%
 operations = 6 * sum(p.numel() for p in gpt.parameters()) * STEPS * 8 * T  # 8 texts a step
@@ -1098,13 +1044,9 @@ play(talk, beginning=own, temperature=(0.1, 1.5, 0.3))
 #
 # ## What the articles claim about it
 #
-# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you look:
-#
-# <details><summary>What our labs found</summary>
+# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you open what we found:
 #
 # <!-- answers -->
-#
-# </details>
 #
 # ## Where this stops
 #

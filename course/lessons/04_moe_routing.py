@@ -48,7 +48,7 @@ show(
 )
 
 # %% [markdown]
-# Let us see one at work first. A small GPT reads English, Python code, lines of numbers, and Chinese. Its tokens are bytes; a Chinese character has three. In each of its two blocks, the feed-forward layer is a mixture of eight experts, and each byte goes to one of them. (`MoE` you will build in section 1; here it is ready-made.) Training takes about 12 seconds.
+# Let us see one at work first. A small GPT reads English, Python code, lines of numbers, and Chinese. Its tokens are bytes; a Chinese character has three. In each of its two blocks, the feed-forward layer is a mixture of eight experts, and each byte goes to one of them. (You build `MoE` in section 1. After each step, `keep_busy` makes idle experts a little easier to choose: section 3.) Training takes about 12 seconds.
 
 # %% fold="The text, and a bias that keeps the experts busy (section 3)"
 from collections.abc import Callable
@@ -132,7 +132,7 @@ def draw_experts(model: GPT, size: int = 64) -> None:
 draw_experts(gpt)
 
 # %% [markdown]
-# Each colour is an expert of the second block. (In the Chinese row you see bytes only; a white line stands where a character begins.) Nobody told the router which text is which. Still, the kinds get different colours: digits here, the spaces that indent Python there, the last bytes of Chinese characters somewhere else.
+# Each colour is an expert of the second block. (In the Chinese row you see bytes only; a white line stands where a character begins.) Nobody told the router which text is which. Still, most spaces that indent Python share a colour, and most bytes that end a Chinese character share another. English takes nearly all.
 #
 # Is this a division of labour? Section 5 tests it. First, build one.
 
@@ -187,12 +187,12 @@ your_turn(gates_of, [0.2, 0.5, 0.3], 2, want=[0.625, 0.375], hint="0.5 and 0.3, 
 # %% [markdown]
 # With one expert (k = 1), the gate is its probability as it is. Scaled to sum to 1 it would always be 1, and no gradient would tell the router whether its choice was good.
 #
-# Real **experts** are feed-forward layers. Today's have a gate of their own, which has nothing to do with the router's: `up` is multiplied, number by number, by a bent `gate` (SwiGLU; `silu` is a bend, as GELU is).
+# Real **experts** are feed-forward layers. Today's also have an inner gate, unrelated to the router's: `up` is multiplied, number by number, by a bent `gate` (SwiGLU; `silu` is a bend, as GELU is).
 
 # %% reuse="cells/experts:swiglu" open=true
 
 # %% [markdown]
-# And the layer: E sets of weights, a router, and a way to bring tokens to their experts, `by_sort`, which is the next section.
+# And the layer: E sets of weights, a router, and `by_sort`, which brings tokens to their experts (section 2; the setup already holds it).
 
 # %% reuse="cells/experts:moe" open=true
 
@@ -243,7 +243,7 @@ print(f"it holds 8 experts of {one_expert:,} weights; a token uses 2")
 #
 # *Each token wants other weights. How do you compute that fast?*
 #
-# The obvious way is a loop: for each of E experts, search all tokens for those that chose it. Sorting searches once. Our four tokens made eight choices. Sorted by expert (colours), the tokens of an expert stand together, and each expert gets one piece:
+# The obvious way is a loop: for each expert, search all tokens for those that chose it, and run it on them. Sorting searches once; each expert still runs. Our four tokens made eight choices. Sorted by expert (colours), the tokens of an expert stand together, and each expert gets one piece:
 
 # %% tags=["diagram"] fold="Drawing: eight choices, sorted by expert"
 by_hand = route(scores, k=2)
@@ -344,7 +344,7 @@ show(
 )
 
 # %% [markdown]
-# With few tokens an expert, each token costs more: small products use the processor badly, and sorting takes time however few there are. This is one reason to train mixtures with large batches. ([Lab 4.4](labs/4_4_dispatch.ipynb) makes it as fast as it gets.)
+# With few tokens an expert, each token costs more. This is one reason to train mixtures with large batches. ([Lab 4.4](labs/4_4_dispatch.ipynb) makes it as fast as it gets.)
 #
 # **Check yourself.** In one batch, nobody chooses the last expert, number 2. What does `by_sort` do?
 #
@@ -359,9 +359,9 @@ show(
 #
 # Nothing, so far. An expert that is chosen learns, so it gets better, so it is chosen more: the rich get richer. An expert that is never chosen never learns.
 #
-# To watch this we need a task whose parts we know. An input is 8 random numbers x and the name of one of K *domains* (领域). Each domain has a secret 8 × 8 matrix W, and the right answer is the place of the largest number in x W. What is learned in one domain is of no use in another. The model is tiny: domain and x become a token of 32 numbers, one layer changes it, a last matrix gives 8 scores.
+# To watch this we need a task whose parts we know. An input is 8 random numbers x and the name of one of K *domains* (领域). Each domain has a secret 8 × 8 matrix W, and the right answer is the place of the largest number in x W. The model is tiny: domain and x become a token of 32 numbers, one layer changes it, a last matrix gives 8 scores.
 #
-# Sixteen domains, sixteen experts. We make it hard: at the start all tokens look nearly alike, since we add the same large vector to each. So the router hardly sees a difference. (36 short runs; half a minute.)
+# Sixteen domains, sixteen experts. We make it hard: at the start all tokens look nearly alike, since we add the same large vector to each. So the router hardly sees a difference. (36 short runs; half a minute. Two panels show remedies, explained below the figure.)
 
 
 # %% fold="Train with and without balance, in three situations"
@@ -444,7 +444,7 @@ show(
 )
 
 # %% [markdown]
-# On the left, one expert takes nearly nine tenths of the choices (the brightest colour stands for a quarter and more), and the dark rows never learn. There are three remedies.
+# On the left, one expert takes a quarter of the choices or more (the brightest colour), and the dark rows get nothing to learn from. There are three remedies.
 #
 # **1. A loss that pulls (辅助损失, auxiliary loss).** Let f be an expert's share of the choices, and P its mean probability. Add to the training loss, with a small weight such as 0.01:
 #
@@ -473,9 +473,9 @@ your_turn(balance_of, [0.75, 0.25], [0.6, 0.4], want=1.1, hint="2 * (0.75 * 0.6 
 # ```
 # </details>
 #
-# **2. A bias that only selects (选择偏置).** Each expert has a number that is added where experts are chosen, and nowhere else. After each step it goes up a little for experts below the mean load, and down for those above (Wang et al. 2024; DeepSeek-V3). By hand: p = 0.5, 0.3, 0.2, and the biases 0, 0, +0.4. Now the third is chosen, since 0.2 + 0.4 is the most. Its gate stays 0.2.
+# **2. A bias that only selects (选择偏置).** Each expert has a number that is added where experts are chosen, and nowhere else. After each step it goes up a little for experts below the mean load, and down for those above (Wang et al. 2024; DeepSeek-V3). By hand: p = 0.5, 0.3, 0.2, and the biases 0, 0, +0.4. Now the third is chosen, since 0.2 + 0.4 is the most. At k = 1, its gate stays 0.2.
 #
-# **3. A limit (容量, capacity).** Each expert takes at most C = ⌈factor · N k / E⌉ choices of a batch. Who comes too late is *dropped*: no expert works on this token, only the residual connection carries it on.
+# **3. A limit (容量, capacity).** Each expert takes at most C = ⌈factor · N k / E⌉ choices of a batch; with factor 1, an even load just fits. A choice too late is *dropped*. At k = 1, only the residual connection then carries this token on. (With k = 2, its other choice may still be served.)
 
 # %% tags=["diagram"] fold="Drawing: a limit of two"
 figure, axes = blank(9.4, 2.6)
@@ -504,7 +504,7 @@ show(
 )
 
 # %% [markdown]
-# Try it: who is dropped, and how much room stays empty?
+# Try it: how many choices are dropped, and how much room stays empty?
 
 
 # %% fold="Sliders: load, limit, dropped"
@@ -544,7 +544,7 @@ play(
 )
 
 # %% [markdown]
-# Which remedy helps? We also trained without the large vector, so that domains are *easy to tell apart*, and on *uneven* ones: domain i comes in proportion to 1/(i + 1), as words do in a language. Each token has one expert (k = 1), the loss has the weight 0.01, the limit's factor is 1.25; guessing gives 0.12. (In brackets: least and most of three seeds.)
+# Which remedy helps? We also trained without the large vector, so that domains are *easy to tell apart*, and on *uneven* ones: domain i comes in proportion to 1/(i + 1), as words do in a language. Each token has one expert (k = 1), the loss has the weight 0.01, the limit's factor is 1.25; guessing gives 0.12. (In brackets: least and most of three seeds, unless all round alike.)
 
 # %% fold="Table: which remedy helps"
 print(f"{'share right':25}" + "".join(f"{name:>22}" for name in METHODS.values()))
@@ -553,11 +553,11 @@ for situation in SITUATIONS:
     print(f"{situation:25}" + "".join(f"{spread(shares):>22}" for shares in found))
 
 # %% [markdown]
-# *If tokens look alike at first*, the balance loss helps: idle experts become cheap, are tried, and learn. The bias makes the load more even still, yet wins nothing. We think it sends tokens against the router's wish, to experts with a small gate, which hardly count.
+# *If tokens look alike at first*, the balance loss helps, and leaves fewer experts idle (dark rows). The bias makes the load more even still, yet wins nothing. We think it sends tokens to experts with a small gate, which hardly count.
 #
-# *If domains are easy to tell apart*, the router finds them by itself, and nothing is to be gained. *If they are uneven as well*, an even load is the wrong aim: the frequent domain must be cut up and rare ones must share. The loss gives way where the task pulls harder. The bias does not, and here it seems to do harm.
+# *If domains are easy to tell apart*, the router finds them by itself, and nothing is to be gained. *If they are uneven as well*, an even load is the wrong aim: the frequent domain must be cut up and rare ones must share. Here the loss costs nothing; the bias seems to do harm.
 #
-# *The limit alone* drops tokens, in training and in the test, and teaches the router nothing. In practice it comes together with one of the others, so that machines need not wait. (This is one small task with one expert a token. DeepSeek-V3 balances by a bias, takes eight experts a token, and does well.)
+# *The limit alone* drops tokens, in training and in the test, and teaches the router nothing. (On uneven domains it seems to do better than on even ones, but the seeds overlap.) In practice it comes together with one of the others, so that machines need not wait. (This is one small task with one expert a token. DeepSeek-V3 takes eight, and balances by a bias.)
 #
 # **Check yourself.** A maker reports: "the load of our experts is perfectly even". What do you know?
 #
@@ -572,13 +572,13 @@ for situation in SITUATIONS:
 #
 # *Same computing, more weights: what is it worth?*
 #
-# Back to domains that are easy to tell apart: each token carries its domain's name. Three layers, a little wider than before, learn K = 2 to 64 of them, with three seeds:
+# Back to domains that are easy to tell apart: each token carries its domain's name. Three layers learn K = 2 to 64 of them, with three seeds. (Experts are wider than in section 3, and see more examples: do not compare the two.)
 #
 # - a **mixture**: 16 experts of width 32, one chosen, with the balance loss;
 # - **dense, equal active**: as many weights as a token uses in the mixture, the router's too (width 38);
-# - **dense, equal total**: as many weights as the mixture holds. Each token uses them all.
+# - **dense, equal total**: as many weights as the mixture holds. Each token uses them all. (At 2, 16 and 64 domains only.)
 #
-# And at K = 16, is it the *right* expert that helps, or just more weights? Three other routers: **told** the domain's number; **frozen**, left at its random start; **hashed** (哈希): the expert depends on the digits of the first input, always the same for the same example, but it says nothing about the domain.
+# And at K = 16, is it the *right* expert that helps, or just more weights? Three other routers: **told** the domain's number; **frozen**, left at its random start; **hashed** (哈希): the digits of the first input pick the expert, whatever the domain.
 #
 # **Predict.** How much more does the mixture get right than the dense layer of equal active size, at 2 domains and at 16? (Training takes about 20 seconds.)
 
@@ -711,12 +711,12 @@ print(f"at 16 domains, {share:.0%} of a domain's examples go to one expert, on a
 #
 # <details><summary>Our explanation</summary>
 #
-# At 2 domains there is room for both in the small dense layer. From 4 on, domains compete for its 38 inner numbers, and what one learns disturbs the others. In the mixture each domain has an expert that it shares with few. So at 16 domains it keeps up with the large dense layer, and multiplies a fourteenth as much. At 64, four domains must share an expert, and that takes longer to learn: with ten times the training, it catches up there, too ([Lab 4.2a](labs/4_2a_domains.ipynb)).
+# At 2 domains there is room for both in the small dense layer. From 4 on, domains compete for its 38 inner numbers, and what one learns disturbs the others. In the mixture each domain has an expert that it shares with few. So at 16 domains it keeps up with the large dense layer, and multiplies a fourteenth as much. At 64, four domains must share an expert, and that takes longer to learn: in [Lab 4.2a](labs/4_2a_domains.ipynb), with ten times the training, it catches up there, too.
 #
-# The hashed router spreads every domain over all experts. Each expert must learn all sixteen domains, from a sixteenth of the examples. More weights help only if the router brings together what belongs together. The frozen router does so in part: similar tokens get the same expert, however full it is.
+# The hashed router spreads every domain over all experts. Each expert must learn all sixteen domains, from a sixteenth of the examples. More weights help only if the router brings together what belongs together. The frozen router at least sends similar tokens to the same expert. That beats the hash, but only ties with the small dense layer.
 # </details>
 #
-# Multiplications saved are not seconds saved: a step of the large layer takes 1.2 to 1.8 times as long as the mixture's here, not 14 times. And a text does not come with the names of its domains: there, after equally many steps, our mixture comes close to a large dense model, and after longer training it is behind ([Lab 4.2b](labs/4_2b_text.ipynb)). Large models are mixtures all the same, because at their size multiplications are what one pays for.
+# Multiplications saved are not seconds saved: in Lab 4.2a, a step of the large layer takes 1.2 to 1.8 times as long as the mixture's, not 14 times. (Wider experts save more.) On text, in [Lab 4.2b](labs/4_2b_text.ipynb), our mixture comes close to a large dense model after equally many steps, and is further behind after longer training.
 #
 # **Check yourself.** On which task would you expect a mixture to gain most?
 #
@@ -729,13 +729,13 @@ print(f"at 16 domains, {share:.0%} of a domain's examples go to one expert, on a
 #
 # *Does each kind of text have experts of its own?*
 #
-# Back to the GPT of the beginning. (It keeps its experts busy by the small steps of a bias. Section 3 does not speak for one at k = 1; on this text we did not compare.) An expert belongs to the kind that sends it the largest share of its own bytes. Now take away all experts of Chinese, in both blocks: their bytes must move to the next best expert. What does it cost Chinese, and what the other kinds?
+# Back to the GPT of the beginning. (It has the selection bias. At k = 1, section 3 found no gain from one; here we did not compare.) Each kind sends some share of its bytes to an expert; the kind with the largest share owns it. Now take away all experts of one kind, in both blocks. Bytes that went there must move to the next best expert. What does it cost this kind, and what the others? (We do it for each kind, and average.)
 #
-# There is a trap. Chinese uses its experts more. Perhaps it loses more *only* because more of its bytes must move. So we also divide the cost by the share of bytes that had to move.
+# A kind uses its own experts more, so more of its bytes must move. We therefore also divide the cost by the share of bytes that had to move.
 #
-# The control is a GPT whose router was **frozen** at its random start, and trained and balanced as the other. Nobody ever taught it to divide anything.
+# The control is a GPT whose router was **frozen** at its random start, with the rest trained and balanced as before.
 #
-# **Predict.** Chinese experts are gone. A Chinese byte and an English byte must both move. How many times as much does the Chinese one cost? (1: no difference. Training takes 20 seconds.)
+# **Predict.** A kind's experts are gone. A byte of its own and a byte of another kind must both move. How many times as much does the kind's own byte cost? (1: no difference. Training takes 20 seconds.)
 
 # %%
 guess_ratio = None  # for instance 3.0
@@ -847,9 +847,9 @@ for name, values in bits_of.items():
     print(f"{name} router, bits a byte with all experts: {spread(values)}")
 
 # %% [markdown]
-# On the left it looks like a division of labour: without its experts, a kind loses three times as much as the others. On the right, most of that is gone for the learned router: a byte that must move costs about as much, whatever its kind. For the frozen one it is not. Its matrix never learned, but it always sends similar bytes to the same expert, and the experts adapt to what they get: any steady division makes specialists.
+# On the left it looks like a division of labour: without its experts, a kind loses three to four times as much as the others. On the right, most of that is gone for the learned router: a byte that must move costs about as much, whatever its kind. With the frozen router, much remains. Its matrix never learned, but it still divides the bytes, and the experts adapt to what they get. So specialists are no sign of a router that learned.
 #
-# So in this text the experts differ, but that is no proof that the router learned to divide it by kind. (Two seeds each. In [Lab 4.1](labs/4_1_experts.ipynb), a router that is *told* the kind does worse than a frozen one. In Lab 4.2b, a fixed table from byte to expert beats the learned router, at least at first. Section 4's hash was bad because it tore apart what belongs together; this table sends equal bytes to one expert.) With domains, in section 4, it did learn: most of a domain went to one expert, and the frozen router did worse (0.85 against 0.93 of the answers).
+# (Two seeds each. In [Lab 4.1](labs/4_1_experts.ipynb), a router that is *told* the kind does worse than a frozen one.) With domains, in section 4, the router did learn: most of a domain went to one expert, and the frozen router did worse (0.85 against 0.93 of the answers).
 #
 # **Check yourself.** Someone shows you that most of the code in a text goes to expert 5, and says "expert 5 knows Python". What do you ask first?
 #
@@ -860,9 +860,9 @@ for name, values in bits_of.items():
 # %% [markdown]
 # ## 6 · Total and active parameters
 #
-# *A model "has" 671 billion parameters. What does the number tell you?*
+# *DeepSeek-V3 "has" 671 billion parameters. What does the number tell you?*
 #
-# A mixture has two sizes. The **total** (总参数) must lie in memory: 2 bytes a weight in 16 bits. The **active** ones (激活参数) are those that a token meets: about 2 operations each, to multiply and to add. By hand, for Mixtral: 32 layers, D = 4,096, 8 experts of width 14,336, k = 2. An expert has 3 · 4,096 · 14,336 = 176 million weights.
+# A mixture has two sizes. The **total** (总参数) must lie in memory: 2 bytes a weight in 16 bits. The **active** ones (激活参数) are those that a token meets: about 2 operations each, to multiply and to add. By hand, for Mixtral: 32 layers, D = 4,096, 8 experts of width 14,336, k = 2. An expert has 3 · 4,096 · 14,336 = 176 million weights. (Four heads of queries share one head of keys and values, so these are 1,024 wide, not 4,096.)
 
 # %%
 expert = 3 * 4096 * 14_336
@@ -914,13 +914,13 @@ show(
 )
 
 # %% [markdown]
-# The mixtures lie far below the line. Switch-C holds nine times as many weights as GPT-3 and computes less than a hundredth for each token. Comparing a mixture's ten trillion with GPT-3's 175 billion tells you how much must be stored. It does not tell how much is computed, or how good the answers are. (Hunyuan-Large is of 2024; the Hunyuan that the article announced in 2023 is another model.) ([Lab 4.3](labs/4_3_sizes.ipynb) counts them all.)
+# The mixtures lie below the line: Mixtral by a factor of nearly four, Switch-C by two thousand. DeepSeek-V3's 671 billion weights take 1,342 GB, but a token meets only 37 billion of them. The total tells you what must be stored, not what is computed, nor how good the answers are. ([Lab 4.3](labs/4_3_sizes.ipynb) counts them all. The Hunyuan of its claim is older than Hunyuan-Large.)
 #
 # **Check yourself.** You have one card with 80 GB and want the fastest answers. Which number decides whether a model runs at all?
 #
 # - <details><summary>The active parameters: only they are used</summary> The next token may choose any expert, so all must be there.</details>
 # - <details><summary>The number of experts</summary> It says nothing without their size.</details>
-# - <details><summary>The total</summary> Right: memory asks for the total. How fast it then writes, the active size decides.</details>
+# - <details><summary>The total</summary> Right: memory asks for the total. For the speed, look at the active size first.</details>
 
 # %% [markdown]
 # ## What you take with you
@@ -933,13 +933,9 @@ show(
 #
 # ## What the articles claim about it
 #
-# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you look:
-#
-# <details><summary>What our labs found</summary>
+# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you open what we found:
 #
 # <!-- answers -->
-#
-# </details>
 #
 # ## Where this stops
 #

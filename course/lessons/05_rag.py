@@ -943,13 +943,9 @@ play(ask_notes, question="How long does the oven take to get to 200 degrees?")
 #
 # ## What the articles claim about it
 #
-# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you look:
-#
-# <details><summary>What our labs found</summary>
+# Each claim has a lab of half an hour ([lesson 0](00_start_here.ipynb) names the articles). Predict before you open what we found:
 #
 # <!-- answers -->
-#
-# </details>
 #
 # ## Where this stops
 #
