@@ -13,8 +13,10 @@ from course.files import write_whole
 from course.grading.table import (
     FAILED,
     GRADED,
+    MANY,
     MOST_CELL,
     MOST_SHOWN,
+    PERSON,
     Row,
     as_csv,
     as_text,
@@ -150,6 +152,19 @@ def test_text_is_quoted_and_numbers_are_not() -> None:
         '"ann","graded","a ""b"", c",3.5,3,0.5,,,,',
         '"bo","failed",,,,,,,,',
     ]
+
+
+def test_a_doubt_is_seen_among_many_who_wait_for_a_mark() -> None:
+    waits = [Row(f"student{number}", PERSON, "to be marked: words") for number in range(MANY)]
+    others = [Row("ann", PERSON, "to be marked: words; is it hers?"), Row("bob", FAILED, "it is empty")]
+    told = as_text([*waits, *others], TASKS).partition("\n\n")[2].splitlines()
+    assert told == [
+        "ann: needs a person: to be marked: words; is it hers?",
+        "bob: failed: it is empty",
+        f"{MANY} students: needs a person: to be marked: words",
+    ]
+    [*told, ann, bob] = as_text([*waits[1:], *others], TASKS).partition("\n\n")[2].splitlines()
+    assert told == [f"{row.student}: needs a person: to be marked: words" for row in waits[1:]]
 
 
 def test_half_a_character_does_not_end_the_writing(tmp_path) -> None:

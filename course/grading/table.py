@@ -6,12 +6,14 @@ import contextlib
 import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 GRADED, PERSON, FAILED, NOTHING = "graded", "needs a person", "failed", "nothing handed in"
 NARROW = 14  # columns of the terminal that a task's name gets
 MOST_SHOWN = 2_000  # characters of one text on a terminal
+MANY = 6  # students who wait for the same are not told one by one
 MOST_CELL = 15_000  # characters of a cell in the CSV; Excel takes 32,767, and some may come to be two
 JOINERS = "\u200c\u200d"  # in Persian names, and in emoji: nobody sees them, but they belong there
 # A spreadsheet takes for a formula what begins with one of these signs. It also begins anew after each of
@@ -125,10 +127,25 @@ def as_text(rows: Sequence[Row], tasks: Mapping[str, float], width: int = 100) -
         text += "\n\n" + for_terminal(
             "tasks: " + ", ".join(f"{at} {name}" for at, name in enumerate(tasks, 1))
         )
-    told = [f"{row.student}: {row.status}: {row.reason}" for row in rows if row.reason]
+    told = _reasons([row for row in rows if row.reason])
     told += [f"{row.student}: mended: {_first(row.mended)}" for row in rows if row.mended]
     told += [f"{row.student}: changed: {row.changed}" for row in rows if row.changed]
     return text + ("\n\n" + "\n".join(map(for_terminal, told)) if told else "")
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    """Why each of them has its status; last, in one line, what many wait for.
+
+    Of 300 nearly each has a written answer to be marked; a doubt about one would be lost among them.
+    """
+    waiting = Counter(row.reason for row in rows if row.status == PERSON)
+    common = {reason: many for reason, many in waiting.items() if many >= MANY}
+    told = [
+        f"{row.student}: {row.status}: {row.reason}"
+        for row in rows
+        if row.status != PERSON or row.reason not in common
+    ]
+    return told + [f"{many} students: {PERSON}: {reason}" for reason, many in common.items()]
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
