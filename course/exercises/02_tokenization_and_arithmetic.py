@@ -1045,10 +1045,10 @@ def compare(text, labels=None):
     check(got, want, mistakes, f"place_values({text!r}, {labels}) gives {got!r:.80}")
 
 
-def number(count):  # of several digits, one behind the first is 0
+def number(count):  # of several digits, one behind the first is 0; of more than two, none at the end
     digits = rng.choices("23456789", k=count)
     if count > 1:
-        digits[rng.randrange(1, count)] = "0"
+        digits[rng.randrange(1, max(2, count - 1))] = "0"
     return "".join(digits)
 
 
