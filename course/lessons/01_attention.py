@@ -20,7 +20,7 @@
 #
 # **Time:** an evening, about 100 minutes. The end of section 3 is a good place to stop.
 #
-# We begin with a real model. SmolLM2 has 135 million learned numbers, its parameters (参数), and 30 layers with 9 **heads** (注意力头) each. Every head looks back over the text in its own way.
+# SmolLM2, a real model, has 135 million learned numbers, its parameters (参数), and 30 layers with 9 **heads** (注意力头) each. Every head looks back over the text in its own way.
 
 # %% tags=["result"]
 tokenizer, smollm2 = load_smollm2()
@@ -57,16 +57,16 @@ show(
 )
 
 # %% [markdown]
-# Each panel is one head. On the left the word that looks, on the right what it looks at. The thicker a line, the more it looks there. Grey lines lead to the first word (why, in section 6).
+# Each panel is one head. On the left the word that looks, on the right what it looks at. The thicker a line, the more it looks there. Grey lines lead to the first word (section 6 says why).
 #
 # In the middle, "found" looks at "girl", and "lost" at "brother". On the right, the second "red" looks at "hat" and the second "hat" at "found": the words that came next the last
-# time. That is a good way to guess the next word. Nobody told the model to do this. It learned it.
+# time. That is a good guess at the next word. Nobody told the model to do this.
 
 # %% [markdown]
 # ## Where the heads sit
 #
-# Every word starts as a row of D numbers, looked up in a table. The rows then run through a stack of **blocks** (模块), 30 in SmolLM2. In each block, attention lets the words look at each other, and a
-# **feed-forward layer** (前馈层) works on each word alone. Both read the row, brought to a standard size (layer norm, 层归一化), and *add* what they found to it. At the end a matrix turns each row into a forecast: how likely is each possible next word?
+# Every word starts as a row of D numbers, looked up in a table. The rows then run through a stack of **blocks** (模块): these are SmolLM2's 30 layers. In each block, attention lets the words look at each other, and a
+# **feed-forward layer** (前馈层) works on each word alone. Both read the row, brought to a standard size (layer norm, 层归一化), and *add* what they found to it. At the end a matrix forecasts the next word.
 
 # %% tags=["diagram"] fold="Drawing: a stack of blocks"
 figure, axes = blank(9, 2.7)
@@ -99,7 +99,7 @@ show(
 )
 
 # %% [markdown]
-# And this is all that one head does. You will build each part, with numbers that you can check by hand. (The colours here are made up.)
+# And this is all that one head does. (The colours are made up. Sections 1 and 2 explain softmax and √d.)
 
 
 # %% tags=["diagram"] fold="Drawing: the whole mechanism"
@@ -155,14 +155,14 @@ show(
 
 # %% [markdown]
 # Each row gives three shorter rows: a **query** (查询), what the word looks for; a **key** (键), what it offers; a **value** (值), what it gives to those who look.
-# Comparing each query with every key gives the attention **weights**, and the weights mix the values.
+# Queries and keys give the attention **weights**, which mix the values.
 
 # %% [markdown]
 # ## 1 · A soft lookup
 #
 # *How can a table of numbers be asked a question?*
 #
-# A Python dictionary answers a query with the value of the one key that equals it. Attention is softer. It compares the query with *every* key, and answers with a mix of
+# A Python dictionary answers a query with the value of the one key that equals it. Attention is softer: it compares the query with *every* key, and mixes
 # all values. The better a key fits, the more its value counts.
 #
 # "Fits" means a dot product: multiply number by number, and add up. Softmax then turns the scores into shares that sum to 1: raise e to the power of each score,
@@ -190,7 +190,7 @@ for size in (0, 1, 3, 10):
     print(f"query x {size:2}:  weights {shares}  answer {weights @ values:.2f}")
 
 # %% [markdown]
-# A query of zeros fits all keys equally, and gets the plain average. A long query makes the lookup hard: it is almost the dictionary again.
+# A query of zeros fits all keys equally, and gets the plain average. A long query sharpens the lookup: it is almost the dictionary again.
 #
 # **Check yourself.** The query becomes (0, 5). Which answer comes out, roughly?
 #
@@ -203,7 +203,7 @@ for size in (0, 1, 3, 10):
 #
 # *Where do queries, keys and values come from?*
 #
-# From the words themselves. Three matrices turn the row of a word into its query, key and value. In a model they are learned. Here we write them by hand, so that you can read them.
+# From the words: three matrices turn a word's row into its query, key and value. A model learns them. Here we write them by hand.
 #
 # Our text has T = 3 words, and D = 4 numbers a word: three that say yes or no (article? noun? verb?) and one that stands for the meaning. Queries, keys and values get d = 2 numbers each.
 
@@ -227,10 +227,10 @@ scores = q @ k.T  # (T, T): row t holds the scores of word t with every word
 print("queries\n", q, "\nkeys\n", k, "\nvalues\n", v, "\nscores\n", scores, sep="")
 
 # %% [markdown]
-# Read the last row of the scores, the row of "sleeps". Its query is (0, 4): it seeks a noun. The key of "cat" is (0, 1): "I am a noun". Their dot product is 0·0 + 4·1 = 4. With
-# the two other keys it is 0. (A 4 in `w_q` makes a harder lookup than a 1.)
+# Read the last row of the scores, that of "sleeps". Its query is (0, 4): it seeks a noun. The key of "cat" is (0, 1): "I am a noun". Their dot product is 0·0 + 4·1 = 4. With
+# the two other keys it is 0. (A 4 in `w_q` sharpens the lookup.)
 #
-# Now divide the scores by √d, here √2 (we shall soon see why). Then take the softmax of each row, and mix the values.
+# Now divide the scores by √d, here √2 (you will soon see why). Take the softmax of each row, and mix the values.
 
 # %%
 weights = (scores / math.sqrt(2)).softmax(dim=-1)
@@ -248,10 +248,10 @@ show(
 )
 
 # %% [markdown]
-# "the" asks for nothing and gets the average. "cat" finds "the", whose value is zeros. And "sleeps" gets (0.89, 4.6), almost the value of "cat", (1, 5). This is *added* to its own row (after a last matrix has brought it to D numbers; section 4). So the verb keeps its own meaning,
+# "the" asks for nothing and gets the average. "cat" finds almost only "the", whose value is zeros. And "sleeps" gets (0.89, 4.6), almost the value of "cat", (1, 5). This is *added* to its own row (through a last matrix, see section 4). So the verb keeps its own meaning,
 # and now carries its subject as well.
 #
-# The text looks things up in itself. Hence the name **self-attention** (自注意力). As a function it has three lines.
+# The text looks things up in itself: this is **self-attention** (自注意力). As a function:
 
 
 # %%
@@ -274,7 +274,7 @@ print("as PyTorch's own:", torch.allclose(ours, F.scaled_dot_product_attention(q
 #
 # ### Why divide by √d?
 #
-# A score adds up d products. Random ones are as often plus as minus and partly cancel, so their sum grows only like √d. But it grows, though the keys fit no better. See what the softmax makes of 16 random keys and one query.
+# A score adds up d products. Random ones are as often plus as minus and partly cancel, so their sum grows only like √d. Yet it grows without any better fit. See what the softmax makes of 16 random keys and one query.
 
 # %% fold="Figure: sixteen random keys, with and without the division"
 torch.manual_seed(0)
@@ -299,18 +299,18 @@ show(
 )
 
 # %% [markdown]
-# With 256 numbers and no division one key takes nearly everything, by chance. Nudge the scores a little, and the weights hardly move. But training needs such nudges:
-# it changes each number in the direction that lowers the error, as the gradient (梯度) says. Divided by √d, scores have the same size whatever d is.
+# With 256 numbers and no division one key takes nearly everything, by chance. If one weight is already 1 and the others 0, changing a score slightly changes nothing. But training needs such changes to count:
+# it moves each number in the direction that lowers the error, as the gradient (梯度) says. Divided by √d, scores have the same size whatever d is.
 
 # %% [markdown]
 # ## 3 · No looking ahead
 #
 # *How can a model learn to predict the next word if it can already see the next word?*
 #
-# In training a model reads the whole text at once, and at every place it predicts the word that follows. So each word must be kept from seeing what comes after it. A **causal
-# mask** (因果掩码) does that: before the softmax, forbidden scores become −∞. Since e to the power of −∞ is 0, they get no weight.
+# In training a model reads the whole text at once, and at every place it predicts the word that follows. A **causal
+# mask** (因果掩码) keeps each word from seeing what comes after it: before the softmax, forbidden scores become −∞. Since e to the power of −∞ is 0, they get no weight.
 #
-# `tril()` keeps the lower triangle of a matrix and sets the rest to 0. That is the mask: row t may look at columns 0 to t. `masked_fill(~may_look, -math.inf)` puts −∞ wherever looking is not allowed.
+# `tril()` keeps the lower triangle of a matrix: row t may look at columns 0 to t. `masked_fill(~may_look, -math.inf)` puts −∞ wherever looking is not allowed.
 
 
 # %%
@@ -333,9 +333,7 @@ print(
 )
 
 # %% [markdown]
-# "the" is first and can only look at itself.
-#
-# Does nothing leak? Test it: change the *last* word (`+= 1.0` makes it an article and a noun, too). No earlier output may move. A test that cannot fail proves nothing, so we also run it with everything allowed.
+# Does nothing leak? Test it: change the *last* word. No earlier output may move. A test that cannot fail proves nothing, so we also run it with everything allowed.
 
 # %%
 changed = x.clone()
@@ -348,9 +346,7 @@ for name, may_look in (("causal mask ", causal), ("all may look", torch.ones(3, 
     print(f"{name}: outputs moved by", [round(m, 3) for m in moved.tolist()])
 
 # %% [markdown]
-# With the mask only "sleeps" moves. Without it the others do, too: they looked ahead.
-#
-# A model that leaks looks brilliant in training. Afterwards there is no next word to peek at.
+# Without the mask the others move, too: they looked ahead. A model that leaks looks brilliant in training. Afterwards there is no next word to peek at.
 #
 # **Check yourself.** Why −∞ before the softmax, and not simply 0 in the weights after it?
 #
@@ -456,7 +452,7 @@ print(
 #
 # *"Dog bites man" and "man bites dog" have the same words. Can attention tell them apart?*
 #
-# Not by itself. It compares words with words; where they stand does not enter. Without a mask, reverse the words and the outputs are the same, only reversed. (A causal mask alone lets some order in.)
+# Not by itself. It compares words with words; where they stand does not enter. Without a mask, reverse the words and the outputs are the same, only reversed.
 
 # %%
 mixed, _ = self_attention(rows, *matrices[0])
@@ -465,7 +461,9 @@ print("the same outputs, reversed:", torch.allclose(mixed.flip(0), reversed_rows
 
 # %% [markdown]
 # So the position has to get into the numbers. Most models turn the queries and keys like the hands of a clock: **rotary positions** (旋转位置编码; Su et al. 2021). Take two
-# numbers of a query as a hand. At position 1 turn it by one step, at position 2 by two. Do the same with the keys.
+# numbers of a query or a key as a hand. At position 1 turn it by one step, at position 2 by two.
+#
+# `turn` is the school formula for rotating a point; only the printed scores matter.
 
 
 # %%
@@ -484,7 +482,7 @@ for p_q, p_k in ((5, 3), (25, 23), (5, 0)):
 # %% [markdown]
 # The first two scores are the same. A dot product depends on the angle *between* two hands. Both turned 20 steps further, so that angle stayed. The score knows the **distance**, and nothing else about the place. (Values are not turned.)
 #
-# One fast hand comes round again, as on a clock. So the d numbers of a query make d/2 hands, and the score adds up all pairs. In Su et al. their speeds go from one radian a step down to about a ten-thousandth. We draw two: 1 and 0.1.
+# A fast hand soon repeats, as on a clock. So the d numbers of a query make d/2 hands, and the score adds up all pairs. In Su et al. their speeds go from one radian a step down to about a ten-thousandth. We draw 1 and 0.1.
 
 # %% fold="Drawing: fast and slow hands"
 figure, axes = plt.subplots(2, 6, figsize=(9, 3.3))
@@ -509,7 +507,7 @@ show(
 )
 
 # %% [markdown]
-# The fast hand tells neighbours apart, but comes round after six words. The slow one tells near from far. Together they do both.
+# The fast hand tells neighbours apart. The slow one tells near from far.
 #
 # **Check yourself.** You put 100 words in front of a text. In the first layer, what happens to the scores *among the words of the text*?
 #
@@ -522,7 +520,7 @@ show(
 #
 # *Which of its heads does SmolLM2 need?*
 #
-# **Your turn.** Find the head that looks at the word before. `maps` still holds where every head looked in the text about the girl; `maps[layer, head, t, s]` is the weight of word t on word s.
+# **Your turn.** Find the head that looks at the word before. `maps` is still that of the text about the girl; `maps[layer, head, t, s]` is the weight of word t on word s.
 
 
 # %%
@@ -588,7 +586,7 @@ show(
 )
 
 # %% [markdown]
-# An **induction head** (归纳头; Olsson et al. 2022) is useful: whoever looks there can copy what came next. We measure all 270 heads. How much weight, on average, does each put where each kind would? (The same word stands `HALF` places earlier, its follower at `t - HALF + 1`.)
+# An **induction head** (归纳头; Olsson et al. 2022) can copy what came next. How much weight, on average, does each of the 270 heads put where each kind would? (The same word stands `HALF` places earlier, its follower at `t - HALF + 1`.)
 
 # %%
 HALF = 32
@@ -635,7 +633,7 @@ show(
 )
 
 # %% [markdown]
-# Sinks are the most common kind: 110 of 270 heads. Softmax makes every head give away a total weight of 1, even when nothing fits. The first word is a place to leave it (attention sink, 注意力汇聚; Xiao et al. 2023). If it is only that, its value should be short. (A row's length is the root of the sum of its squares.) Is it?
+# Sinks are the most common kind: 110 of 270 heads are above one half. Softmax makes every head give away a total weight of 1, even when nothing fits. The first word is a place to leave it (attention sink, 注意力汇聚; Xiao et al. 2023). If it is only that, its value should be short. A short value adds almost nothing, whatever its weight. (A row's length is the root of the sum of its squares.) Is it?
 
 # %% fold="The length of the first word's value"
 with torch.no_grad():
@@ -653,14 +651,14 @@ print(
 )
 
 # %% [markdown]
-# Yes: about a quarter as long as the others in the median layer, and 0.84 to 1.63 times as long where sinks are rare.
+# Yes, in the median layer: about a quarter as long as the others. Where sinks are rare, it is not short.
 #
 # ### Take them out
 #
-# A map shows where a head looks. Does anything depend on it? Replace the output of some heads by zeros (`loss_without`), and see how badly the model predicts the second half of the random words, where it could copy. The measure is the **loss** (损失), in
-# nats: minus the natural logarithm of the share that the right word gets. That is 0 if the model is sure of it, 10.8 if it guesses evenly among all 49,152 tokens, more if it is sure of another.
+# A map shows where a head looks. Does anything depend on it? Replace the output of some heads by zeros (`loss_without`). How badly does the model now predict the second half of the random words, where it could copy? The **loss** (损失), in
+# nats, is minus the natural logarithm of the share that the right word gets. It is 0 if the model is sure of it, 10.8 if it guesses evenly among all 49,152 tokens, more if it is sure of another.
 #
-# We take out *fifty* sinks, five induction heads, or five previous-word heads, always the strongest (`best`). We add two controls. Five *other* heads of the same layers, at random (`others`): do any five hurt? And ordinary English: is the model broken as a whole?
+# We take out *fifty* sinks, five induction heads, or five previous-word heads, always the strongest (`best`). There are two controls. Do five *other* heads of the same layers (`others`, at random) hurt as much? And can the model still read ordinary English?
 #
 # **Predict.** With all heads the loss on the repeated words is a little above 2. Which groups push it above 8?
 
@@ -721,6 +719,9 @@ def english(topic: str) -> Tensor:
 repeats = [repeated(seed) for seed in range(100, 104)]  # not those that the heads were found on
 ordinary = [english(topic) for topic in ("exceptions", "compound", "naming", "import")]
 
+# %% [markdown]
+# `repeats` and `ordinary` hold four texts each. `HALF` scores only the second half.
+
 # %%
 groups = {  # for each text, which heads to take out
     "all heads": [[]] * 4,
@@ -765,7 +766,7 @@ show(
 )
 
 # %% [markdown]
-# **Explain** it to yourself, with the drawing below as a hint. Why should copying need the heads that look one word back?
+# **Explain** to yourself, with the drawing as a hint: why should copying need the heads that look one word back?
 
 # %% tags=["diagram"] fold="Drawing: how copying works, in two steps"
 figure, axes = blank(9, 2.5)
@@ -799,11 +800,11 @@ show(
 # %% [markdown]
 # <details><summary>Our explanation</summary>
 #
-# Without the five induction heads the model copies no better than by guessing, though it reads English nearly as before. Fifty sinks cost copying little, but they cost English more than any other group does (from 3.8 to 4.2). Other heads
+# Without the five induction heads the model copies hardly better than by guessing, though it reads English nearly as before. Fifty sinks cost copying little; on English the loss goes from 3.8 to 4.2. Other heads
 # of the same layers cost little in seven of eight draws. The eighth goes to 13.4, beyond guessing. So use several draws.
 #
-# The surprise is the previous-word heads. Olsson et al. explain it: copying takes two steps. First a previous-word head adds to each word a note of what came before it: the first "cup" now carries
-# "after hat". Later, in a higher layer, the second "hat" asks for a word with the note "after hat", and finds "cup". Our figure fits that: take away either step, and the chain breaks. (Two of our five, in layers 19 and 22, lie above the best induction heads.)
+# The surprise is the previous-word heads. Olsson et al. explain it: copying takes two steps. First a previous-word head adds to each word a note of what came before: the first "cup" now carries
+# "after hat". In a higher layer the second "hat" asks for a word with this note, and finds "cup". Our figure fits that: take away either step, and the chain breaks. (Two of our five, in layers 19 and 22, lie above the best induction heads.)
 # </details>
 #
 # **Check yourself.** A head puts 0.95 of its weight on one word of a text. What do you know?
@@ -815,10 +816,10 @@ show(
 # %% [markdown]
 # ## 7 · What it costs
 #
-# *Every word looks at every word before it. What does that cost, in a long text?*
+# *What does all this looking cost, in a long text?*
 #
-# Count multiplications. One word against T words takes T dot products of d numbers in each of H heads. That is T · d · H = T · D multiplications, and as many again to mix the values. For T words: 2 · T · T · D. The four matrices (`w_q`, `w_k`, `w_v`, `w_o`)
-# take 4 · T · D · D. (We leave aside what a mask saves, and that heads may share keys.) The cost of looking grows with the *square* of the length.
+# Count multiplications. For one word, each of the H heads takes T dot products of d numbers. That is T · d · H = T · D, and as many again to mix the values. For T words: 2 · T · T · D, which grows with the *square* of the length. The four matrices (`w_q`, `w_k`, `w_v`, `w_o`)
+# take 4 · T · D · D. (We leave aside what a mask or shared keys save.)
 
 # %% fold="Figure: two costs"
 D = 576
@@ -854,7 +855,7 @@ show(
 )
 
 # %% [markdown]
-# And when a model *writes*? It adds a word, reads the whole text again, adds the next. But an earlier word never sees the new one, so its numbers stay the same, in every layer. Keep its key and value: that store is the **key-value cache** (键值缓存).
+# When a model *writes*, it adds a word and reads the whole text again. But an earlier word never sees the new one, so its numbers stay the same. Keep its key and value (no later word asks for its query): that store is the **key-value cache** (键值缓存).
 
 # %% tags=["diagram"] fold="Drawing: the cache"
 figure, axes = blank(9, 2.9)
@@ -892,7 +893,7 @@ numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.hea
 print(f"SmolLM2 keeps {numbers:,} numbers a word, for all layers")
 
 # %% [markdown]
-# The cache costs memory: a key and a value for every word and layer. SmolLM2 saves there: three heads share one key and value (grouped-query attention, 分组查询注意力).
+# The cache costs memory. SmolLM2 keeps three keys and three values for every word and layer, not nine: three heads share one of each (grouped-query attention, 分组查询注意力).
 #
 # **Check yourself.** Why would the cache be wrong in a model *without* a causal mask?
 #
@@ -903,7 +904,7 @@ print(f"SmolLM2 keeps {numbers:,} numbers a word, for all layers")
 # %% [markdown]
 # ## Play
 #
-# Write a text of your own, and go through the heads. Can you find one that looks from "it" to what it stands for? (Try layer 15, head 7, first.)
+# Write a text of your own, and go through the heads. Can you find one that looks from "it" to what it stands for?
 
 
 # %%
@@ -925,7 +926,7 @@ play(
 # ## What you take with you
 #
 # 1. Attention is a soft lookup: queries meet keys, a softmax turns the scores into weights, the weights mix the values.
-# 2. Queries, keys and values are the words themselves, each through a learned matrix. Scores are divided by √d so that training can move them.
+# 2. Learned matrices turn each word into its query, key and value. Scores are divided by √d so that training can move them.
 # 3. A mask keeps the future out, heads ask several questions at once, turned queries and keys let a score depend on the distance.
 # 4. In a trained model many heads rest on the first word, and few do the copying. A map shows where a head looks; only taking it out shows whether it matters.
 # 5. Looking costs T². A cache saves work while writing, and costs memory.

@@ -99,7 +99,7 @@ print(
 print(f"\n  {a}\n+ {b}\n= {add(model, a, b)}\n\nright: {add(model, a, b) == a + b}")
 
 # %% [markdown]
-# Both models do one thing: they read tokens and predict the next one. But the small one has read only sums, and we wrote them in a special way. What of this matters?
+# Both models do one thing: they read tokens and predict the next one. But the small one has read only sums, and we wrote them in a special way. Which of these matters?
 
 # %% tags=["diagram"] fold="Drawing: from text to the next token"
 figure, axes = blank(9.4, 2.5)
@@ -210,7 +210,7 @@ show(
 )
 
 # %% [markdown]
-# Each token also gets a number, its id. To make sure that *every* text can be written, real tokenizers start with bytes (字节) and not with letters. A byte is a number from 0 to 255, and
+# Each token also gets a number, its id. So that *every* text can be written, real tokenizers start with bytes (字节) and not with letters. A byte is a number from 0 to 255, and
 # UTF-8 writes every character of every language as one to four of them. Byte b gets the id b; the first merge gets the id 256, the second 257, and so on.
 
 # %%
@@ -229,7 +229,7 @@ print("back:", b"".join(back[i] for i in ids).decode("utf-8"))
 # %% [markdown]
 # Decoding (解码) looks up the bytes of each id and joins them. So any text comes back, exactly, whatever the merges were. But one token may be only a part of a character.
 #
-# Real tokenizers do one more thing. Our last merge joined the end of "she" to the next word. Such tokens are of little use, so real tokenizers first cut the text into words, and no token reaches from one word into the next. (Chinese has no spaces. There a token may hold several words.)
+# Our last merge joined the end of "she", and of "he", to the next word. Such tokens are of little use, so real tokenizers first cut the text into words, and no token reaches from one into the next. (Chinese has no spaces. There a token may hold several words.)
 #
 # **Check yourself.** Our eight merges were learned from one sentence. How many tokens does "yes" become?
 #
@@ -301,7 +301,7 @@ same = [
 show_cuts(same)
 
 # %% [markdown]
-# The number is how many tokens it takes. A piece such as `␣taxi` carries the space before it; `<166 130>` are two bytes of a character that was cut. Most English words are one token. For Chinese it depends on who cuts. One sentence may be luck, so we
+# The number counts the tokens. A piece such as `␣taxi` carries the space before it; `<166 130>` are two bytes of a character that was cut. Most English words are one token. For Chinese it depends on who cuts. One sentence may be luck, so we
 # count two hundred of daily life that we wrote in both languages.
 
 # %% fold="Figure: the same sentences in two languages"
@@ -337,8 +337,8 @@ numbers = ["1234567", "12345678"]
 show_cuts(numbers)
 
 # %% [markdown]
-# SmolLM2 and Qwen cut digit by digit. Ours has 123456 as *one* token. DeepSeek takes threes, from the left. Then the groups of two numbers do not line up: 12345 + 678 is 123|45 and 678. The ones sit in 45, a group of two, and in 678, a group of
-# three. You write 12,345 instead, and count from the right. Single digits need no such care, but there are many of them ([Lab 2.2](labs/2_2_number_tokens.ipynb) compares all three).
+# SmolLM2 and Qwen cut digit by digit. Ours has 123456 as *one* token. DeepSeek takes threes, from the left. Then the groups of two numbers do not line up: in 12345 + 678, the ones sit in 45, a group of two, and in 678, a group of
+# three. You count from the right instead: 12,345. Single digits need no such care, but there are many of them. ([Lab 2.2](labs/2_2_number_tokens.ipynb) compares single digits with groups from either side.)
 #
 # Now cut a text of your own. (The byte 32 is the space.)
 
@@ -362,7 +362,7 @@ play(lambda text: show_cuts([text]), text="我有 1250 个苹果 🍎 and 3.14 p
 # Call the position of a digit in its number its **place** (数位): the ones, the tens, the hundreds. Take 4999 + 5001. To write the first digit of the answer, a 1, you must know that the ones give a carry (进位), that the tens then do, and so on, all the way. With 4999 + 5000 the first digit is a 9. So it
 # depends on *all* digits, and a model that starts there has to work out everything at once.
 #
-# Start with the ones, and each step is small. So we write everything backwards, the ones first, with a 0 behind each number that leaves room for a last carry: 478 + 256 = 734 becomes `8740+6520=4370` (Lee et al. 2023 wrote answers in this order).
+# Start with the ones, and each step is small. So we write everything backwards, with a 0 behind each number as room for a last carry: 478 + 256 = 734 becomes `8740+6520=4370` (Lee et al. 2023 wrote answers in this order).
 
 # %% tags=["diagram"] fold="Drawing: one sum as the model reads it"
 figure, axes = blank(9.2, 2.7)
@@ -447,7 +447,7 @@ your_turn(
 #
 # Does the order matter to a model? In [Lab 2.3](labs/2_3_alignment.ipynb) a larger one learns either order, but the usual one took more steps on average.
 #
-# Carries are not the whole trouble, though. Look back at the top: in 352 + 417, 123 + 456 and 6041 + 2837 nothing is carried at all, and SmolLM2 still got them wrong. It also has to find the right digits.
+# Carries are not the whole trouble, though. In 352 + 417, 123 + 456 and 6041 + 2837, at the top, nothing is carried, and SmolLM2 still got them wrong. It also has to find the right digits.
 #
 # **Check yourself.** Written the usual way, 4999 + 5001 = 10000. Which of the answer's digits is the easiest for a model?
 #
@@ -460,8 +460,8 @@ your_turn(
 #
 # *A digit needs five others. How does the model find them, among hundreds?*
 #
-# That is a job for attention: the token that has been read last looks for the digits that it needs. In lesson 1 you saw how a score can depend on the *distance* between two tokens: queries and keys are turned like hands, by their positions. Usually the positions count the
-# tokens: 0, 1, 2, … How far away are the partners then?
+# That is a job for attention: the token read last looks for the digits that it needs. In lesson 1 you saw how a score can depend on the *distance* between two tokens: queries and keys are turned like hands, by their positions. Usually the positions count the
+# tokens: 0, 1, 2, … How far away are the partners then? The `?` in section 3's drawing is not there yet, so count from the token before it.
 
 # %%
 for n in (3, 5, 100):
@@ -471,9 +471,9 @@ for n in (3, 5, 100):
     )
 
 # %% [markdown]
-# Counted from the token read last, the distance is the same at every place of one length. So one length can be learned. But will that help with another? Each length has distances of its own.
+# Counted from the token read last, every place of one length has the same distance. So one length can be learned. But each length has distances of its own.
 #
-# Give each token another position instead: its place. All ones stand at position 1, all tens at 2.
+# Give each token another position instead: its place. In both numbers, the ones stand at position 1, the tens at 2. A token of the answer carries the place that it writes *next*, so the 4 stands at 2.
 
 # %% tags=["diagram"] fold="Drawing: two kinds of positions"
 figure, axes = blank(9.2, 3.4)
@@ -507,10 +507,10 @@ show(
 )
 
 # %% [markdown]
-# The `?` in section 3's drawing is not there yet, so the token before it does the looking. It gets the place of the digit that it has to *write next*: the `=` writes the ones, so it stands at 1. (The plus has no place: 0.) Now partners have distance 0, always. (McLeish et al. 2024
+# The `=` writes the ones, so it stands at 1. (The plus has no place: 0.) Now partners have distance 0, always. (McLeish et al. 2024
 # and Cho et al. 2024 found this.)
 #
-# **Your turn.** Write the positions of a sum of two numbers with n places each (the zero included, like `width` above): first number, plus, second number, then `=` and the answer without its last digit, which nobody has to read.
+# **Your turn.** Write the positions of a sum of two numbers with n places each: first number, plus, second number, then `=` and the answer without its last digit, which nobody has to read. (Here n counts the zero, too; in the code above it did not.)
 
 
 # %%
@@ -543,8 +543,8 @@ your_turn(
 # - **A note from the neighbour.** Each token starts as its own vector *plus* one for the token before it. So the 7 of the tens also says: "before me stood an 8". Looking at a place's two digits also reveals the two before.
 # - **The last digit written** needs no looking. It is the token that the model predicts from.
 #
-# One last thing. The model must also learn *not* to look at other distances. With five digits and a zero, numbered 1 to 6, it would meet only a few. At one that it never met, a wrong digit may score high. So at each training step the six places get **random numbers** from 1 to 127, in order: 12, 40, 41, 77, 90 and 121, say.
-# Then only *the same* or *not the same* matters. In a test, the places are 1, 2, 3, … again.
+# The model must also learn *not* to look at other distances. With five digits and a zero, numbered 1 to 6, it would meet only a few. At one that it never met, a wrong digit may score high. So at each training step the six places get **random numbers** from 1 to 127, in order: 12, 40, 41, 77, 90 and 121, say.
+# Then only *the same* or *not the same* matters. In a test, the places are 1, 2, 3, … again. Since 127 is the last, numbers may have up to 126 digits. (Lab 2.3 draws up to 255.)
 
 # %% tags=["diagram"] fold="Drawing: the whole model"
 figure, axes = blank(9.4, 2.3)
@@ -576,7 +576,7 @@ show(
 )
 
 # %% [markdown]
-# One block as in lesson 1, with one head. Attention brings the digits together; the feed-forward layer turns them into the next one; each adds (+) what it found. You have trained it already, near the top: 2,000 steps of 32 sums. For 19478 + 80256 it writes
+# One block as in lesson 1, with one head. Attention brings the digits together; the feed-forward layer turns them into the next one; each adds (+) what it found. You have trained it already, near the top: 2,000 steps of 32 sums. For 19478 + 80256 it writes:
 
 # %%
 print(add(model, 19478, 80256))
@@ -619,7 +619,7 @@ show(
 # **Check yourself.** You give the second number's digits places that are one too high: 2, 3, 4, … What will the model answer to a + b?
 #
 # - <details><summary>a + b, it has learned to add</summary> It finds its digits by their places alone. It will add others.</details>
-# - <details><summary>About a + 10 · b</summary> Right: each digit of b is met one place higher, as if b were ten times as large. (At the ones it finds no partner, which it has never seen. So the last digit may be anything.) See below.</details>
+# - <details><summary>About a + 10 · b</summary> Right: each digit of b is met one place higher, as if b were ten times as large. (At the ones it finds no partner, which it has never seen. So the last digit may be anything.)</details>
 # - <details><summary>Nothing useful</summary> In training, places had all kinds of numbers. To the model nothing looks wrong, except at the ones.</details>
 
 # %%
@@ -632,7 +632,7 @@ for a, b in ((478, 256), (19478, 80256), (40302, 20401)):
 # *Is it really the positions? And how far does it go?*
 #
 # Three models, each from its own random start (its seed), train on five-digit sums and are tested on 3 to 100 digits. (In a run not shown here, one of 14 seeds, seed 10, got stuck: one sum in ten right.) Two controls. First, the same models with the second number's places off by one. Second, three models whose positions count the tokens, as
-# usual. The rest is equal: number of weights, ones first, the zero, the neighbour's note, steps and sums. Only settings such as the number of heads are those that suit *them* best, of those we tried.
+# usual. The rest is equal: number of weights, ones first, the zero, the neighbour's note, steps and sums. Only settings such as the number of heads were tuned for *them*, and their positions got no random numbers.
 #
 # We test 100 sums of each length. A sum counts as right only if *every* digit is.
 #
@@ -730,18 +730,20 @@ show(
 )
 
 # %% [markdown]
+# (The lone bar is the mean of the counted models.)
+#
 # **Explain** it to yourself before you open our answer. What does the model use at the hundredth digit that it learned at the third?
 #
 # <details><summary>Our explanation</summary>
 #
 # The same three things: two digits at distance 0, with their neighbours' notes, and the digit that it wrote last. Nothing in that mentions which place it is.
 #
-# With counted positions a model learns sums of five digits just as well (the one orange bar). Then it fails at six, and at *three* as well. Three digits are not harder. It learned other distances. ([Lab 2.3](labs/2_3_alignment.ipynb) goes into this.)
+# With counted positions a model learns sums of five digits just as well. Then it fails at six, and at *three* as well. Three digits are not harder. It learned other distances. ([Lab 2.3](labs/2_3_alignment.ipynb) goes into this.)
 #
-# Is the neighbour's note needed, too? `share_right(train_by_place(new_model(0, neighbour=False), 0), by_place, 5)` tells you.
+# Is the neighbour's note needed, too? `share_right(train_by_place(new_model(0, neighbour=False), 0), by_place, 5)` tells you (about five seconds). Compare it with the share at five digits in the figure.
 # </details>
 #
-# So a model that only predicts the next token *can* learn to add, exactly, if it is trained on sums, somebody writes the ones first, and somebody tells it the places. The places explain why it carries on to new lengths. Why SmolLM2 fails is another
+# So a model that only predicts the next token *can* learn to add, exactly, if it is trained on sums. Writing the ones first makes it easier. And if somebody tells it the places, it carries on to new lengths. Why SmolLM2 fails is another
 # question. [Lab 2.1](labs/2_1_next_token.ipynb) looks at its mistakes.
 #
 # **Check yourself.** What did the control "off by one" show?
@@ -846,8 +848,8 @@ show(
 #
 # ## Where this stops
 #
-# We only added, and somebody told the model the places. A model that reads "4999+5001" in a sentence has to find them by itself. In multiplication every digit meets every other. In practice numbers are left to tools: calling functions and
-# running code is a part of what models are trained to do now (Schick et al. 2023 showed a model that learns its calls by itself).
+# We only added, and somebody told the model the places. A model that reads "4999+5001" in a sentence has to find them by itself. In multiplication every digit meets every other. In practice numbers are left to tools: models are now trained to call functions and
+# run code (Schick et al. 2023 showed a model that learns its calls by itself).
 #
 # **To read on.** Sennrich et al. 2016, byte-pair encoding ([1508.07909](https://arxiv.org/abs/1508.07909)) · Petrov et al. 2023, what languages cost ([2305.15425](https://arxiv.org/abs/2305.15425)) · Lee et al. 2023,
 # *Teaching arithmetic to small transformers* ([2307.03381](https://arxiv.org/abs/2307.03381)) · McLeish et al. 2024 ([2405.17399](https://arxiv.org/abs/2405.17399)) and Cho et al. 2024 ([2405.20671](https://arxiv.org/abs/2405.20671)), positions by place

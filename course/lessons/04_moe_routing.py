@@ -11,9 +11,7 @@
 # %% [markdown]
 # # Lesson 4 · Mixture-of-experts routing (混合专家模型与路由)
 #
-# In lesson 3's GPT, every token passes through the same feed-forward layer. In a **mixture of experts** (混合专家, MoE) there are many such layers, the *experts* (专家). A small *router* (路由器) looks at each token and picks one or a few of them. So a model can hold much and compute little. Most of the largest open models are built this way.
-#
-# Here you build such a layer, keep its experts busy, and find out when it pays.
+# In lesson 3's GPT, every token passes through the same feed-forward layer. In a **mixture of experts** (混合专家, MoE) there are many such layers, the *experts* (专家). A small *router* (路由器) looks at each token and picks one or a few of them. So a model can hold much and compute little. Most of the largest open models are mixtures.
 #
 # **Time:** an evening, about 95 minutes. There is a good place to stop after section 3. **You need** lesson 3.
 
@@ -48,7 +46,7 @@ show(
 )
 
 # %% [markdown]
-# Let us see one at work first. A small GPT reads English, Python code, lines of numbers, and Chinese. Its tokens are bytes; a Chinese character has three. In each of its two blocks, the feed-forward layer is a mixture of eight experts, and each byte goes to one of them. (You build `MoE` in section 1. After each step, `keep_busy` makes idle experts a little easier to choose: section 3.) Training takes about 12 seconds.
+# First, see one at work. A small GPT reads English, Python code, lines of numbers, and Chinese. Its tokens are bytes; a Chinese character has three. In each of its two blocks, the feed-forward layer is a mixture of eight experts, and each byte goes to one of them. (You build `MoE` in section 1. After each step, `keep_busy` makes idle experts a little easier to choose: section 3.) Training takes about 12 seconds.
 
 # %% fold="The text, and a bias that keeps the experts busy (section 3)"
 from collections.abc import Callable
@@ -132,7 +130,7 @@ def draw_experts(model: GPT, size: int = 64) -> None:
 draw_experts(gpt)
 
 # %% [markdown]
-# Each colour is an expert of the second block. (In the Chinese row you see bytes only; a white line stands where a character begins.) Nobody told the router which text is which. Still, most spaces that indent Python share a colour, and most bytes that end a Chinese character share another. English takes nearly all.
+# Each colour is an expert of the second block. (In the Chinese row, a white line stands where a character begins.) Nobody told the router which text is which. Still, most spaces that indent Python share a colour, and most bytes that end a Chinese character share another. English uses most of them.
 #
 # Is this a division of labour? Section 5 tests it. First, build one.
 
@@ -141,7 +139,7 @@ draw_experts(gpt)
 #
 # *What exactly does the router decide?*
 #
-# Four tokens, three experts. To see who did what, let the experts be simple: expert 0 multiplies by 1, expert 1 by 10, expert 2 by 100. The router gives each token three scores; a softmax turns them into probabilities. The k = 2 likeliest experts are **chosen**. Their probabilities, divided by their sum, are the **gates** (门控值): how much of each result is taken.
+# Four tokens, three experts. Simple experts show who did what: expert 0 multiplies by 1, expert 1 by 10, expert 2 by 100. The router gives each token three scores; a softmax turns them into probabilities. The k = 2 likeliest experts are **chosen**. Their probabilities, divided by their sum, are the **gates** (门控值): how much of each result is taken.
 
 # %%
 x = torch.tensor([1.0, 2.0, 3.0, 4.0])  # a token each, one number wide
@@ -230,7 +228,7 @@ one_expert = ours.gate_up[0].numel() + ours.down[0].numel()
 print(f"it holds 8 experts of {one_expert:,} weights; a token uses 2")
 
 # %% [markdown]
-# With the same weights, ours computes what the layer of Mixtral computes (Jiang et al. 2024). It holds four times the weights that a token uses.
+# With the same weights, ours computes what the layer of Mixtral 8x7B computes (Jiang et al. 2024). It holds four times the weights that a token uses.
 #
 # **Check yourself.** You double the number of experts and keep k. What grows?
 #
@@ -243,7 +241,7 @@ print(f"it holds 8 experts of {one_expert:,} weights; a token uses 2")
 #
 # *Each token wants other weights. How do you compute that fast?*
 #
-# The obvious way is a loop: for each expert, search all tokens for those that chose it, and run it on them. Sorting searches once; each expert still runs. Our four tokens made eight choices. Sorted by expert (colours), the tokens of an expert stand together, and each expert gets one piece:
+# The obvious way is a loop: for each expert, search all tokens for those that chose it, and run it on them. Sorting replaces these searches; experts still run. Our four tokens made eight choices. Sorted by expert (colours), the tokens of an expert stand together, and each expert gets one piece:
 
 # %% tags=["diagram"] fold="Drawing: eight choices, sorted by expert"
 by_hand = route(scores, k=2)
@@ -285,7 +283,7 @@ show(
 # %% reuse="cells/experts:dispatch" open=true
 
 # %% [markdown]
-# For our tokens `order` is [0, 5, 6, 1, 3, 4, 7, 2]: choice 5 is the second choice of token 5 // 2 = 2. In the end `index_add` adds row i of the results to row `order[i] // k` of the output.
+# `x[order // k]` is the drawing's middle row; `split(load)` cuts it into the bottom row's pieces. For our tokens `order` is [0, 5, 6, 1, 3, 4, 7, 2]: choice 5 is the second choice of token 5 // 2 = 2. In the end `index_add` adds row i of the results to row `order[i] // k` of the output.
 #
 # What does the detour cost? We compare with a dense layer that makes as many multiplications.
 
@@ -344,12 +342,12 @@ show(
 )
 
 # %% [markdown]
-# With few tokens an expert, each token costs more. This is one reason to train mixtures with large batches. ([Lab 4.4](labs/4_4_dispatch.ipynb) makes it as fast as it gets.)
+# With few tokens per expert, each token costs more. This is one reason to train mixtures with large batches. ([Lab 4.4](labs/4_4_dispatch.ipynb) makes it as fast as it gets.)
 #
 # **Check yourself.** In one batch, nobody chooses the last expert, number 2. What does `by_sort` do?
 #
 # - <details><summary>It stops with an error: there is nothing to multiply</summary> A piece of 0 rows is allowed; its product has 0 rows.</details>
-# - <details><summary>It works, because `minlength` counts expert 2 with 0 tokens</summary> Right. Without it, `load` would have two entries for three experts, and `zip` would stop.</details>
+# - <details><summary>It works, because `minlength` counts expert 2 with 0 tokens</summary> Right. Without it, `load` would have two entries for three experts, and `strict=True` would raise an error.</details>
 # - <details><summary>It sends some tokens there anyway</summary> Only the router decides. Section 3 is about routers that forget experts.</details>
 
 # %% [markdown]
@@ -361,7 +359,7 @@ show(
 #
 # To watch this we need a task whose parts we know. An input is 8 random numbers x and the name of one of K *domains* (领域). Each domain has a secret 8 × 8 matrix W, and the right answer is the place of the largest number in x W. The model is tiny: domain and x become a token of 32 numbers, one layer changes it, a last matrix gives 8 scores.
 #
-# Sixteen domains, sixteen experts. We make it hard: at the start all tokens look nearly alike, since we add the same large vector to each. So the router hardly sees a difference. (36 short runs; half a minute. Two panels show remedies, explained below the figure.)
+# Sixteen domains, sixteen experts. We make it hard: at the start all tokens look nearly alike, since we add the same large vector to each. (Half a minute. Two panels show remedies, explained below the figure.)
 
 
 # %% fold="Train with and without balance, in three situations"
@@ -452,7 +450,7 @@ show(
 #
 # It is 1 if all is even, and E if everything goes to one expert (Fedus et al. 2021). By hand, with two experts: three of four tokens choose expert 0, so f = (0.75, 0.25); the mean probabilities are P = (0.6, 0.4). Then 2 · (0.75 · 0.6 + 0.25 · 0.4) = 1.1.
 #
-# Why the product? f comes from counting and has no gradient. P has one. So f is the price: a busy expert's probability is dear, and the router moves to the cheap ones.
+# Why the product? f comes from counting and has no gradient. P has one: for Pᵢ it is E · fᵢ. So the busiest expert's probability is pushed down hardest.
 #
 # **Your turn.** Write it.
 
@@ -475,7 +473,7 @@ your_turn(balance_of, [0.75, 0.25], [0.6, 0.4], want=1.1, hint="2 * (0.75 * 0.6 
 #
 # **2. A bias that only selects (选择偏置).** Each expert has a number that is added where experts are chosen, and nowhere else. After each step it goes up a little for experts below the mean load, and down for those above (Wang et al. 2024; DeepSeek-V3). By hand: p = 0.5, 0.3, 0.2, and the biases 0, 0, +0.4. Now the third is chosen, since 0.2 + 0.4 is the most. At k = 1, its gate stays 0.2.
 #
-# **3. A limit (容量, capacity).** Each expert takes at most C = ⌈factor · N k / E⌉ choices of a batch; with factor 1, an even load just fits. A choice too late is *dropped*. At k = 1, only the residual connection then carries this token on. (With k = 2, its other choice may still be served.)
+# **3. A limit (容量, capacity).** Each expert takes at most C = ⌈factor · N k / E⌉ choices of a batch; with factor 1, an even load just fits. A choice too late is *dropped*. At k = 1, only the residual connection then carries this token on.
 
 # %% tags=["diagram"] fold="Drawing: a limit of two"
 figure, axes = blank(9.4, 2.6)
@@ -553,17 +551,17 @@ for situation in SITUATIONS:
     print(f"{situation:25}" + "".join(f"{spread(shares):>22}" for shares in found))
 
 # %% [markdown]
-# *If tokens look alike at first*, the balance loss helps, and leaves fewer experts idle (dark rows). The bias makes the load more even still, yet wins nothing. We think it sends tokens to experts with a small gate, which hardly count.
+# *If tokens look alike at first*, the balance loss helps, and leaves fewer experts idle (dark rows). The bias makes the load more even still, yet wins nothing. We think this is why: at k = 1 the result is multiplied by p. A token that the bias sends to an expert with p = 0.02 gets 2% of its result.
 #
-# *If domains are easy to tell apart*, the router finds them by itself, and nothing is to be gained. *If they are uneven as well*, an even load is the wrong aim: the frequent domain must be cut up and rare ones must share. Here the loss costs nothing; the bias seems to do harm.
+# *If domains are easy to tell apart*, nothing is to be gained. *If they are uneven as well*, an even load is the wrong aim: the frequent domain must be cut up and rare ones must share. Here the loss costs nothing; the bias seems to do harm.
 #
-# *The limit alone* drops tokens, in training and in the test, and teaches the router nothing. (On uneven domains it seems to do better than on even ones, but the seeds overlap.) In practice it comes together with one of the others, so that machines need not wait. (This is one small task with one expert a token. DeepSeek-V3 takes eight, and balances by a bias.)
+# *The limit alone* drops tokens, in training and in the test, and teaches the router nothing. In practice it comes with one of the others, so that machines need not wait. (This is one small task with one expert a token. DeepSeek-V3 takes eight, and balances by a bias.)
 #
 # **Check yourself.** A maker reports: "the load of our experts is perfectly even". What do you know?
 #
-# - <details><summary>That no expert is idle, and hardly a machine waits</summary> Right, and no more than that.</details>
+# - <details><summary>That no expert is idle, and machines hardly wait</summary> Right, and no more than that.</details>
 # - <details><summary>That the experts have specialised</summary> Token i to expert i mod 16 is even, too, and knows nothing.</details>
-# - <details><summary>That the text has equally frequent topics</summary> A bias makes any load even, whatever the text is like.</details>
+# - <details><summary>That the text has equally frequent topics</summary> A bias pushes the load towards even, whatever the text is like.</details>
 #
 # *A good place to stop for tonight. Tomorrow, run all cells above again: it takes a minute.*
 
@@ -572,11 +570,11 @@ for situation in SITUATIONS:
 #
 # *Same computing, more weights: what is it worth?*
 #
-# Back to domains that are easy to tell apart: each token carries its domain's name. Three layers learn K = 2 to 64 of them, with three seeds. (Experts are wider than in section 3, and see more examples: do not compare the two.)
+# Back to domains that are easy to tell apart: each token carries its domain's name. Three layers learn K = 2 to 64 of them, with three seeds. (Do not compare with section 3: experts here are wider, and see more examples.)
 #
 # - a **mixture**: 16 experts of width 32, one chosen, with the balance loss;
-# - **dense, equal active**: as many weights as a token uses in the mixture, the router's too (width 38);
-# - **dense, equal total**: as many weights as the mixture holds. Each token uses them all. (At 2, 16 and 64 domains only.)
+# - **dense, equal active**: about as many weights as a token uses in the mixture. One expert and the router have 3 · 32 · 32 + 16 · 32 = 3,584, a fourteenth of the total. So the width is 38;
+# - **dense, equal total**: as many weights as the mixture holds. Each token uses them all.
 #
 # And at K = 16, is it the *right* expert that helps, or just more weights? Three other routers: **told** the domain's number; **frozen**, left at its random start; **hashed** (哈希): the digits of the first input pick the expert, whatever the domain.
 #
@@ -716,7 +714,7 @@ print(f"at 16 domains, {share:.0%} of a domain's examples go to one expert, on a
 # The hashed router spreads every domain over all experts. Each expert must learn all sixteen domains, from a sixteenth of the examples. More weights help only if the router brings together what belongs together. The frozen router at least sends similar tokens to the same expert. That beats the hash, but only ties with the small dense layer.
 # </details>
 #
-# Multiplications saved are not seconds saved: in Lab 4.2a, a step of the large layer takes 1.2 to 1.8 times as long as the mixture's, not 14 times. (Wider experts save more.) On text, in [Lab 4.2b](labs/4_2b_text.ipynb), our mixture comes close to a large dense model after equally many steps, and is further behind after longer training.
+# Multiplications saved are not seconds saved: in Lab 4.2a, a step of the large layer takes 1.2 to 1.8 times as long as the mixture's, not 14 times. On text, in [Lab 4.2b](labs/4_2b_text.ipynb), our mixture with a learned router needs 2.26 bits a byte, a large dense model 2.22. After three times the steps it is further behind (1.92 against 1.85).
 #
 # **Check yourself.** On which task would you expect a mixture to gain most?
 #
@@ -729,11 +727,11 @@ print(f"at 16 domains, {share:.0%} of a domain's examples go to one expert, on a
 #
 # *Does each kind of text have experts of its own?*
 #
-# Back to the GPT of the beginning. (It has the selection bias. At k = 1, section 3 found no gain from one; here we did not compare.) Each kind sends some share of its bytes to an expert; the kind with the largest share owns it. Now take away all experts of one kind, in both blocks. Bytes that went there must move to the next best expert. What does it cost this kind, and what the others? (We do it for each kind, and average.)
+# Back to the GPT of the beginning. (It has the selection bias.) Each kind sends some share of its bytes to an expert; the kind with the largest share owns it. Now take away all experts of one kind, in both blocks. Bytes that went there must move to the next best expert. What does it cost this kind, and what the others? (Averaged over the kinds.)
 #
-# A kind uses its own experts more, so more of its bytes must move. We therefore also divide the cost by the share of bytes that had to move.
+# A kind uses its own experts more, so more of its bytes must move. So we also divide the cost by the share that must move.
 #
-# The control is a GPT whose router was **frozen** at its random start, with the rest trained and balanced as before.
+# The control is a GPT trained in the same way, but with its router **frozen** at its random start.
 #
 # **Predict.** A kind's experts are gone. A byte of its own and a byte of another kind must both move. How many times as much does the kind's own byte cost? (1: no difference. Training takes 20 seconds.)
 
@@ -847,9 +845,9 @@ for name, values in bits_of.items():
     print(f"{name} router, bits a byte with all experts: {spread(values)}")
 
 # %% [markdown]
-# On the left it looks like a division of labour: without its experts, a kind loses three to four times as much as the others. On the right, most of that is gone for the learned router: a byte that must move costs about as much, whatever its kind. With the frozen router, much remains. Its matrix never learned, but it still divides the bytes, and the experts adapt to what they get. So specialists are no sign of a router that learned.
+# On the left it looks like a division of labour: without its experts, a kind loses three to four times as much as the others. On the right, most of that is gone for the learned router: a byte that must move costs about as much, whatever its kind. With the frozen router, much remains. Its matrix never learned, but it still divides the bytes, and the experts adapt to what they get. The frozen router's experts are the sharper specialists (1.56 against 1.09), yet its model predicts slightly worse (2.43 against 2.41 bits).
 #
-# (Two seeds each. In [Lab 4.1](labs/4_1_experts.ipynb), a router that is *told* the kind does worse than a frozen one.) With domains, in section 4, the router did learn: most of a domain went to one expert, and the frozen router did worse (0.85 against 0.93 of the answers).
+# (Two seeds each.) In section 4 the router did learn: most of a domain went to one expert, and the frozen router did worse (0.85 against 0.93).
 #
 # **Check yourself.** Someone shows you that most of the code in a text goes to expert 5, and says "expert 5 knows Python". What do you ask first?
 #
@@ -862,7 +860,7 @@ for name, values in bits_of.items():
 #
 # *DeepSeek-V3 "has" 671 billion parameters. What does the number tell you?*
 #
-# A mixture has two sizes. The **total** (总参数) must lie in memory: 2 bytes a weight in 16 bits. The **active** ones (激活参数) are those that a token meets: about 2 operations each, to multiply and to add. By hand, for Mixtral: 32 layers, D = 4,096, 8 experts of width 14,336, k = 2. An expert has 3 · 4,096 · 14,336 = 176 million weights. (Four heads of queries share one head of keys and values, so these are 1,024 wide, not 4,096.)
+# A mixture has two sizes. The **total** (总参数) must lie in memory: 2 bytes a weight in 16 bits. The **active** ones (激活参数) are those that a token meets: about 2 operations each, to multiply and to add. By hand, for Mixtral 8x7B: 32 layers, D = 4,096, 8 experts of width 14,336, k = 2. An expert has 3 · 4,096 · 14,336 = 176 million weights. (Four heads of queries share one head of keys and values, so these are 1,024 wide, not 4,096.)
 
 # %%
 expert = 3 * 4096 * 14_336
@@ -876,7 +874,7 @@ print(f"total  {(rest + 32 * 8 * expert) / 1e9:.1f} billion (published: 46.7)")
 print(f"active {(rest + 32 * 2 * expert) / 1e9:.1f} billion (published: 12.9)")
 
 # %% [markdown]
-# So "8x7B" is not 56: attention is there once. Here are published models, dense ones and mixtures:
+# So "8x7B" is not 56: attention is there once. Here are published models:
 
 # %% fold="Figure: memory to hold, operations to run"
 # Billions of parameters, total and active, as published (Lab 4.3 counts them and names the sources).
@@ -914,7 +912,7 @@ show(
 )
 
 # %% [markdown]
-# The mixtures lie below the line: Mixtral by a factor of nearly four, Switch-C by two thousand. DeepSeek-V3's 671 billion weights take 1,342 GB, but a token meets only 37 billion of them. The total tells you what must be stored, not what is computed, nor how good the answers are. ([Lab 4.3](labs/4_3_sizes.ipynb) counts them all. The Hunyuan of its claim is older than Hunyuan-Large.)
+# The mixtures lie below the line: Mixtral by a factor of nearly four, Switch-C by two thousand. DeepSeek-V3's 671 billion weights take 1,342 GB, but a token meets only 37 billion of them. The total tells you what must be stored, not what is computed, nor how good the answers are. ([Lab 4.3](labs/4_3_sizes.ipynb) counts them all. The Hunyuan of the lab's claim is older than Hunyuan-Large.)
 #
 # **Check yourself.** You have one card with 80 GB and want the fastest answers. Which number decides whether a model runs at all?
 #
@@ -926,8 +924,8 @@ show(
 # ## What you take with you
 #
 # 1. A router gives each token a score for each expert; the k best run, weighted by their gates. The rest cost memory, not computing.
-# 2. Sort the choices by expert, and each expert gets one piece. With few tokens an expert, each token costs more.
-# 3. Where tokens look alike, the rich get richer. A loss or a bias evens out the load, a limit cuts it off. An even load need not be a sensible one.
+# 2. Sort the choices by expert, and each expert gets one piece. With few tokens per expert, each token costs more.
+# 3. Where tokens look alike, the rich get richer. A loss or a bias makes the load more even, a limit cuts it off. An even load need not be a sensible one.
 # 4. A mixture pays where there is much to store, and where the router can tell which part is needed.
 # 5. Two sizes: the total must be held, the active part is computed.
 #
