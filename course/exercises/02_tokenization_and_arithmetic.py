@@ -621,11 +621,13 @@ with points.part(0.5, "merges of merged ids"):
     compare(
         nested,
         ["one pass", "first", "257", "trained", "words", "lines", "strip"],
-        ["leftmost", "longest", "frequent", "characters"],
+        ["leftmost", "longest", "frequent", "characters", "stops", "used"],
     )
 with points.part(0.5, "Chinese"):
     compare(
-        chinese, ["characters", "one pass", "first", "257", "trained"], ["leftmost", "longest", "frequent"]
+        chinese,
+        ["characters", "one pass", "first", "257", "trained"],
+        ["leftmost", "longest", "frequent", "stops", "used"],
     )
 with points.part(0.5, "nothing to merge"):
     for text, merges in [
