@@ -761,7 +761,8 @@ def cut():  # each pair is a random one of those that stand in the text, so toke
         at = rng.randrange(len(ids) - 1)
         merges.append((ids[at], ids[at + 1]))
         ids = [*ids[:at], 255 + len(merges), *ids[at + 2 :]]
-    return (ids, merges) if len(set(merges)) < 12 else cut()  # a pair stands there twice
+    nested = any(i > 255 and max(merges[i - 256]) > 255 for i in ids)  # a merge of a merge is left
+    return (ids, merges) if nested and len(set(merges)) < 12 else cut()  # and a pair stood there twice
 
 
 def damaged():
