@@ -1771,10 +1771,20 @@ def draw():
             want = expected(*given)
             if not right[scores.argmax()] or want not in scores[right].tolist():
                 continue  # such cases stand in "equal scores"
+            if given[1][0].max() < want:
+                continue  # nothing would be answered
             if not apart(want, *(expected(*given, wrong) for wrong in ("largest", "last"))):
                 continue  # often; the other mistakes take longer
             if apart(want, *(expected(*given, wrong) for wrong in CAUGHT)):
                 return given
+
+
+def above(threshold):
+    """Eight test questions, of which the threshold lets at least one be answered."""
+    while True:
+        test = questions(8)
+        if test[0].max() >= threshold:
+            return test
 
 
 def draw_equal():
@@ -1823,7 +1833,7 @@ with points.part(0.5, "equal scores"):
     # Three right answers, then two wrong ones with the same score: one of them would be allowed, both are not.
     scores, order = fresh(5).sigmoid().sort(descending=True).values, fresh(5).argsort()
     scores[4] = scores[3]
-    given = (scores[order], order < 3), questions(8), 0.25
+    given = (scores[order], order < 3), above(scores[2]), 0.25
     what = "the threshold, with two equal scores of wrong answers (answer both or none) and a risk of 0.25"
     check_threshold(given, scores[2].item(), {"split": scores[3].item()}, what)
     given = draw_equal()
@@ -1832,11 +1842,11 @@ with points.part(0.5, "equal scores"):
     check_threshold(given, expected(*given), mistakes, what)
     # From the highest score down: wrong, five right, wrong (2 of 7, 0.286), two more wrong.
     scores, order = fresh(9).sigmoid().sort(descending=True).values, fresh(9).argsort()
-    given = (scores[order], ((order > 0) & (order < 6))), questions(8), 0.3
+    given = (scores[order], ((order > 0) & (order < 6))), above(scores[6]), 0.3
     mistakes = {"only right": scores[5].item(), "surest": math.inf}
     what = "the threshold, where the surest answer is wrong, with a risk of 0.3"
     check_threshold(given, scores[6].item(), mistakes, what)
-    given = (scores[order], order < 4), questions(8), 0.0  # the four surest answers are right, no other
+    given = (scores[order], order < 4), above(scores[3]), 0.0  # the four surest answers are right, no other
     mistakes = {"strict": math.inf}
     check_threshold(given, scores[3].item(), mistakes, "the threshold, with a risk of 0 (allowed)")
 with points.part(0.5, "coverage and risk"):
