@@ -632,7 +632,7 @@ for a, b in ((478, 256), (19478, 80256), (40302, 20401)):
 # *Is it really the positions? And how far does it go?*
 #
 # Three models, each from its own random start (its seed), train on five-digit sums and are tested on 3 to 100 digits. (In a run not shown here, one of 14 seeds, seed 10, got stuck: one sum in ten right.) Two controls. First, the same models with the second number's places off by one. Second, three models whose positions count the tokens, as
-# usual. The rest is equal: number of weights, ones first, the zero, the neighbour's note, steps and sums. Only settings such as the number of heads were tuned for *them*, and their positions got no random numbers.
+# usual. All share the number of weights, the ones first, the zero, the neighbour's note, steps and sums. But the counted models got no random numbers for positions, and settings such as the number of heads are those that suit *them* best.
 #
 # We test 100 sums of each length. A sum counts as right only if *every* digit is.
 #
